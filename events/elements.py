@@ -1,0 +1,123 @@
+"""What the mapping makes and moengage.deliveries carries: one element of a MoEngage bulk request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from events.errors import InvalidRecord
+
+Kind = Literal["user", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class UserElement:
+    """Create or update a MoEngage user."""
+
+    customer_id: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventElement:
+    """Something that a MoEngage user did or met. ``occurred_at`` is in milliseconds."""
+
+    customer_id: str
+    name: str
+    attributes: Mapping[str, Any]
+    occurred_at: int
+
+
+Element = UserElement | EventElement
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A record of moengage.deliveries: a rendered element (``body``) and where it comes from.
+
+    ``delivery_id`` is deterministic: the event id and the element's place among those of the event.
+    Times are milliseconds.
+    """
+
+    delivery_id: str
+    event_id: str
+    kind: Kind
+    name: str  # the event's name; "" for a user
+    customer_id: str
+    mapping_version: str
+    received_at: int
+    occurred_at: int
+    body: bytes
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Everything but the key (customer id) and the value (body)."""
+        return [
+            ("delivery_id", self.delivery_id.encode()),
+            ("event_id", self.event_id.encode()),
+            ("kind", self.kind.encode()),
+            ("name", self.name.encode()),
+            ("mapping_version", self.mapping_version.encode()),
+            ("received_at", b"%d" % self.received_at),
+            ("occurred_at", b"%d" % self.occurred_at),
+        ]
+
+    @classmethod
+    def from_record(
+        cls, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]
+    ) -> Delivery:
+        """Read a delivery back. Raises InvalidRecord naming what is missing."""
+        fields = dict(headers)
+        if not key or not value:
+            raise InvalidRecord("a delivery needs a customer id as its key and a body as its value")
+        try:
+            kind = fields["kind"].decode()
+            if kind not in ("user", "event"):
+                raise InvalidRecord(f"header 'kind': expected user or event, got {kind!r}")
+            return cls(
+                delivery_id=fields["delivery_id"].decode(),
+                event_id=fields["event_id"].decode(),
+                kind="user" if kind == "user" else "event",
+                name=fields["name"].decode(),
+                customer_id=key.decode(),
+                mapping_version=fields["mapping_version"].decode(),
+                received_at=int(fields["received_at"]),
+                occurred_at=int(fields["occurred_at"]),
+                body=value,
+            )
+        except KeyError as error:
+            raise InvalidRecord(f"header {error.args[0]!r}: missing") from None
+        except ValueError as error:
+            raise InvalidRecord(f"headers: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record of moengage.dead-letters: the record as it was, and why it will never be taken.
+
+    The key and value of the record stay as they were; so do its own headers, which come after ours.
+    """
+
+    stage: str
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    failed_at: int
+    answer_status: int | None = None
+    request_id: str = ""
+
+    def headers(self, original: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """Ours, each behind ``dead_letter.``, then the record's own."""
+        ours = [
+            ("dead_letter.stage", self.stage.encode()),
+            ("dead_letter.reason", self.reason.encode()),
+            ("dead_letter.topic", self.topic.encode()),
+            ("dead_letter.partition", b"%d" % self.partition),
+            ("dead_letter.offset", b"%d" % self.offset),
+            ("dead_letter.failed_at", b"%d" % self.failed_at),
+            ("dead_letter.request_id", self.request_id.encode()),
+        ]
+        if self.answer_status is not None:
+            ours.append(("dead_letter.answer_status", b"%d" % self.answer_status))
+        return [*ours, *original]

@@ -1,0 +1,107 @@
+"""The rows of the two tables, as they travel on the changelog topics: JSON, one row a key.
+
+Rows are values: a stage reads one, changes its own copy and writes it back whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+#: A contact row remembers this many event ids, and none older than SEEN_AGE_MS.
+SEEN_MAX = 64
+SEEN_AGE_MS = 24 * 3_600_000
+#: A digest id says "the same body", which a connector may well send twice on purpose; it counts as
+#: the same event only within this time (docs/decisions/0004-event-ids.md).
+DIGEST_AGE_MS = 60_000
+#: Tickets that a contact row remembers, the least recently changed going first.
+TICKETS_MAX = 100
+
+
+@dataclass(slots=True)
+class Membership:
+    """A contact's tie to a company, as the contact's row knows it. Times in milliseconds.
+
+    ``snapshot`` is what the company last sent; None until it has.
+    """
+
+    at: int
+    member: bool = True
+    snapshot: dict[str, Any] | None = None
+    snapshot_at: int = 0
+
+
+@dataclass(slots=True)
+class TicketState:
+    """A ticket's last known state. ``key`` tells two states apart; times in milliseconds."""
+
+    key: str
+    category: str
+    internal_label: str
+    external_label: str
+    at: int
+    created_sent: bool = False
+    reopened: int = 0
+
+
+@dataclass(slots=True)
+class ContactRow:
+    """Everything known of one contact. ``profile`` holds Intercom's fields that are not null."""
+
+    contact_id: str
+    profile: dict[str, Any] = field(default_factory=dict)
+    updated_at: int = 0
+    deleted: bool = False
+    companies: dict[str, Membership] = field(default_factory=dict)
+    tickets: dict[str, TicketState] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    #: Digest of the user element that was last handed on, with its customer id; "" before the first.
+    sent: str = ""
+
+    def encode(self) -> bytes:
+        """The row's bytes."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> ContactRow:
+        """The row of these bytes."""
+        fields = orjson.loads(raw)
+        fields["companies"] = {k: Membership(**v) for k, v in fields["companies"].items()}
+        fields["tickets"] = {k: TicketState(**v) for k, v in fields["tickets"].items()}
+        return cls(**fields)
+
+
+@dataclass(slots=True)
+class CompanyRow:
+    """A company as last told. Its members stand under keys of their own (``member_key``)."""
+
+    company_id: str
+    profile: dict[str, Any] = field(default_factory=dict)
+    updated_at: int = 0
+    deleted: bool = False
+
+    def encode(self) -> bytes:
+        """The row's bytes."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> CompanyRow:
+        """The row of these bytes."""
+        return cls(**orjson.loads(raw))
+
+
+def company_key(company_id: str) -> bytes:
+    """The key of a company's row in the companies table."""
+    return b"c\0" + company_id.encode()
+
+
+def members_prefix(company_id: str) -> bytes:
+    """What the keys of all members of a company begin with, and no other key does."""
+    return b"m\0" + company_id.encode() + b"\0"
+
+
+def member_key(company_id: str, contact_id: str) -> bytes:
+    """The key of one membership in the companies table."""
+    return members_prefix(company_id) + contact_id.encode()
