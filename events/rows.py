@@ -35,7 +35,11 @@ class Membership:
 
 @dataclass(slots=True)
 class TicketState:
-    """A ticket's last known state. ``key`` tells two states apart; times in milliseconds."""
+    """A ticket's last known state. ``key`` tells two states apart; times in milliseconds.
+
+    ``announced`` is False while the state was only seen in passing (on a topic that is not about the
+    state): the notification that reports the change may still be on its way.
+    """
 
     key: str
     category: str
@@ -44,6 +48,7 @@ class TicketState:
     at: int
     created_sent: bool = False
     reopened: int = 0
+    announced: bool = True
 
 
 @dataclass(slots=True)
@@ -59,6 +64,8 @@ class ContactRow:
     seen: dict[str, int] = field(default_factory=dict)
     #: Digest of the user element that was last handed on, with its customer id; "" before the first.
     sent: str = ""
+    #: ``modified_at`` of the newest connector body that was taken for this contact, ms.
+    partner_at: int = 0
 
     def encode(self) -> bytes:
         """The row's bytes."""

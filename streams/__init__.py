@@ -1,1 +1,1 @@
-"""TODO."""
+"""The Faust app: topics, tables, stages, delivery."""

@@ -1,0 +1,95 @@
+"""The Faust app: which topics, tables and agents there are, and how Faust is set.
+
+Faust gives group membership, assignment, tables with changelogs and recovery. What reads, publishes
+and acknowledges is ours (streams.transport, streams.runner). Settings that differ from Faust's
+defaults say why.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import faust
+
+from events.topics import TopicName, topic_name
+from streams.chunks import Chunk
+from streams.transport import SCHEME, ChunkSchema, register
+
+StoreKind = Literal["rocksdb", "memory"]
+
+#: A worker that is held up longer than this leaves its group and does not come back (tried with
+#: Faust 0.15.3). Backpressure from MoEngage may last for hours, so the bound is days; liveness is
+#: judged by progress instead.
+MAX_POLL_INTERVAL_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class AppConfig:
+    """What the Faust app needs. Times in seconds."""
+
+    app_id: str
+    bootstrap_servers: str
+    data_dir: Path
+    prefix: str = ""
+    store: StoreKind = "rocksdb"
+    chunk_records: int = 500
+    session_timeout_s: float = 10.0
+    instance_id: str | None = None
+
+
+def make_app(config: AppConfig) -> faust.App:
+    """A Faust app without topics, tables or agents."""
+    register()
+    brokers = ";".join(f"{SCHEME}://{server.strip()}" for server in config.bootstrap_servers.split(","))
+    return faust.App(
+        config.app_id,
+        broker=brokers,
+        store=f"{config.store}://",
+        datadir=str(config.data_dir),
+        autodiscover=False,
+        web_enabled=False,
+        # Workers on one machine must not look alike to the assignor, which tells them apart by URL.
+        canonical_url=f"http://{uuid.uuid4()}.invalid",
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=config.instance_id,
+        broker_max_poll_records=config.chunk_records,
+        broker_max_poll_interval=MAX_POLL_INTERVAL_S,
+        broker_session_timeout=config.session_timeout_s,
+        broker_heartbeat_interval=config.session_timeout_s / 4,
+        broker_request_timeout=max(40.0, config.session_timeout_s + 5),
+        # Topics are created and checked by the command line, with what the catalogue says.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=True,
+    )
+
+
+Handler = Callable[[Chunk], Awaitable[None]]
+
+
+def add_agent(
+    app: faust.App, name: str, source: TopicName, prefix: str, handle: Handler,
+    fail: Callable[[BaseException], Awaitable[None]],
+) -> None:  # fmt: skip
+    """One agent that reads ``source`` chunk by chunk.
+
+    An exception in ``handle`` is told to ``fail`` and the agent never goes on: Faust would restart it
+    and read past the chunk.
+    """
+    topic = app.topic(topic_name(source, prefix), schema=ChunkSchema())
+
+    async def stage(stream: AsyncIterable[Any]) -> None:
+        async for chunk in stream:
+            try:
+                await handle(chunk)
+            except Exception as error:  # noqa: BLE001  # everything stops the worker
+                await fail(error)
+
+    stage.__name__ = name
+    app.agent(topic, name=name)(stage)

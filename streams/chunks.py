@@ -1,0 +1,174 @@
+"""Chunks and the ledger of what is done: which offsets may be committed, and nothing beyond.
+
+A chunk is a run of consecutive records of one partition, as one poll returned them. The ledger knows
+every chunk that left the consumer. Only a stage marks one done, and only the head of its partition:
+a chunk that got lost on the way blocks its partition and is found out; it is never committed over.
+
+Pure: no clock, no I/O, no Faust.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from streams.errors import ChunkLost
+
+
+class Place(NamedTuple):
+    """A topic and a partition."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Records of one partition: offsets from ``first`` up to, not including, ``end``.
+
+    ``records`` are the consumer's own (topic, partition, offset, timestamp, key, value, headers).
+    """
+
+    place: Place
+    records: Sequence[Any]
+    epoch: int
+
+    @property
+    def first(self) -> int:
+        """Offset of the first record."""
+        return int(self.records[0].offset)
+
+    @property
+    def end(self) -> int:
+        """Offset after the last record: what is committed once the chunk is done."""
+        return int(self.records[-1].offset) + 1
+
+
+@dataclass(slots=True)
+class _Progress:
+    expected: int | None  # offset that the next chunk should begin at; None: not known yet
+    done: int | None = None  # everything below is done; None: nothing yet
+    committed: int | None = None
+    outstanding: deque[Chunk] = field(default_factory=deque)
+    records: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The books of one consumer. ``room`` is how many records of a partition may be out at once."""
+
+    room: int
+    epoch: int = 0
+    closed: bool = False  # while partitions are being given back, no further chunk is begun
+    _books: dict[Place, _Progress] = field(default_factory=dict)
+    _in_work: set[Chunk] = field(default_factory=set)
+
+    def restart(self, positions: Mapping[Place, int | None]) -> None:
+        """Begin anew at these committed offsets. Every chunk that is out becomes void."""
+        self.epoch += 1
+        self.closed = False
+        self._in_work.clear()
+        self._books = {
+            place: _Progress(expected=offset, committed=offset) for place, offset in positions.items()
+        }
+
+    def forget(self, places: Iterable[Place]) -> None:
+        """Partitions were revoked: their chunks are somebody else's now."""
+        for place in places:
+            self._books.pop(place, None)
+
+    def has_room(self, place: Place) -> bool:
+        """Whether more of this partition may be fetched."""
+        books = self._books.get(place)
+        return books is None or books.records < self.room
+
+    def gap_before(self, place: Place, offset: int) -> int | None:
+        """The offset that should come next, if records at ``offset`` would leave some out."""
+        books = self._books.get(place)
+        if books is None or books.expected is None or offset <= books.expected:
+            return None
+        return books.expected
+
+    def skip_to(self, place: Place, offset: int) -> None:
+        """Accept that nothing exists below ``offset`` (retention took it)."""
+        self._progress(place).expected = offset
+
+    def enter(self, place: Place, records: Sequence[Any]) -> Chunk | None:
+        """Write down what was fetched; None where all of it is already out or done."""
+        books = self._progress(place)
+        if books.expected is not None:
+            records = [record for record in records if record.offset >= books.expected]
+        if not records:
+            return None
+        chunk = Chunk(place, records, self.epoch)
+        books.outstanding.append(chunk)
+        books.records += len(records)
+        books.expected = chunk.end
+        return chunk
+
+    def begin(self, chunk: Chunk) -> bool:
+        """A stage wants to work on it. False: it is void, or being given back; drop it."""
+        if self.closed or not self._current(chunk):
+            return False
+        self._in_work.add(chunk)
+        return True
+
+    def advance(self, chunk: Chunk, offset: int) -> bool:
+        """Everything of the chunk below ``offset`` is done. False: the chunk is void.
+
+        Raises ChunkLost where an earlier chunk of the partition is still out.
+        """
+        if not self._current(chunk):
+            self._in_work.discard(chunk)
+            return False
+        books = self._books[chunk.place]
+        if books.outstanding[0] is not chunk:
+            head = books.outstanding[0]
+            raise ChunkLost(
+                f"{chunk.place.topic}[{chunk.place.partition}]: offsets {chunk.first} to {offset - 1} "
+                f"are done, but {head.first} to {head.end - 1} never came back"
+            )
+        books.done = offset
+        if offset >= chunk.end:
+            books.outstanding.popleft()
+            books.records -= len(chunk.records)
+            self._in_work.discard(chunk)
+        return True
+
+    def finish(self, chunk: Chunk) -> bool:
+        """The whole chunk is done."""
+        return self.advance(chunk, chunk.end)
+
+    def committable(self) -> dict[Place, int]:
+        """Offsets that are done and not yet committed."""
+        return {
+            place: books.done
+            for place, books in self._books.items()
+            if books.done is not None and books.done != books.committed
+        }
+
+    def committed(self, offsets: Mapping[Place, int]) -> None:
+        """The broker confirmed a commit."""
+        for place, offset in offsets.items():
+            if place in self._books:
+                self._books[place].committed = offset
+
+    @property
+    def idle(self) -> bool:
+        """Whether no stage is at work on a chunk that still counts."""
+        return not self._in_work
+
+    def give_up(self) -> None:
+        """Stop waiting for what is in work: its chunks become void."""
+        self.epoch += 1
+        self._in_work.clear()
+
+    def _current(self, chunk: Chunk) -> bool:
+        return chunk.epoch == self.epoch and chunk.place in self._books
+
+    def _progress(self, place: Place) -> _Progress:
+        if place not in self._books:
+            self._books[place] = _Progress(expected=None)
+        return self._books[place]

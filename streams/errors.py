@@ -1,0 +1,51 @@
+"""What stops a worker.
+
+    MoebridgeError
+    └── StreamsError
+        ├── ChunkLost           a chunk was dropped between the consumer and its stage
+        ├── PublishFailed       the broker did not confirm what a stage put out
+        ├── RecordTooLarge      one record alone is larger than a batch may be
+        ├── PartitionMismatch   a table and its topic differ in partitions, or live on two workers
+        ├── DataFolderInUse     another worker holds the data folder
+        ├── StageFailed         a stage raised; nothing of its chunk was acknowledged
+        └── InjectedFailure     a test switch
+
+None of these is handled by going on: the worker ends with a non-zero code, whoever supervises it
+starts it again, and it begins at the last committed offset.
+"""
+
+from __future__ import annotations
+
+from events.errors import MoebridgeError
+
+
+class StreamsError(MoebridgeError):
+    """Root of this branch."""
+
+
+class ChunkLost(StreamsError):
+    """A chunk was marked done while an earlier one of its partition was not: it never arrived."""
+
+
+class PublishFailed(StreamsError):
+    """The broker did not confirm what a stage put out; the chunk stays unacknowledged."""
+
+
+class RecordTooLarge(PublishFailed):
+    """One record alone is larger than ``max_batch_bytes``."""
+
+
+class PartitionMismatch(StreamsError):
+    """A table's changelog and its source topic must have equal partitions, on the same worker."""
+
+
+class DataFolderInUse(StreamsError):
+    """Another process holds the lock of this worker's data folder."""
+
+
+class StageFailed(StreamsError):
+    """A stage raised something that is not the record's fault."""
+
+
+class InjectedFailure(StreamsError):
+    """Raised by a test switch (streams.failpoints)."""

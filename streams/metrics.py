@@ -1,0 +1,103 @@
+"""The worker's metrics: a typed catalogue, from which they are made and documented (docs/metrics.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+CounterName = Literal[
+    "moebridge_stage_records_total",
+    "moebridge_stage_chunks_total",
+    "moebridge_stage_published_total",
+    "moebridge_stage_outcomes_total",
+    "moebridge_delivery_elements_total",
+    "moebridge_delivery_answers_total",
+    "moebridge_delivery_ambiguous_total",
+]
+HistogramName = Literal["moebridge_stage_chunk_seconds", "moebridge_end_to_end_seconds"]
+GaugeName = Literal["moebridge_delivery_paused"]
+MetricName = CounterName | HistogramName | GaugeName
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """What a metric counts, and by which labels."""
+
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+CATALOGUE: Mapping[MetricName, MetricSpec] = {
+    "moebridge_stage_records_total": MetricSpec("Records that a stage has done.", ("stage",)),
+    "moebridge_stage_chunks_total": MetricSpec("Chunks that a stage has done.", ("stage",)),
+    "moebridge_stage_published_total": MetricSpec(
+        "Records that a stage published, changelogs included, confirmed by the broker.", ("stage",)
+    ),
+    "moebridge_stage_outcomes_total": MetricSpec(
+        "What records came to: duplicates, stale, no_change, mapped, unmapped, user_unchanged, "
+        "about_nobody, changed, unchanged, dead_lettered.",
+        ("stage", "outcome"),
+    ),
+    "moebridge_delivery_elements_total": MetricSpec(
+        "Elements by outcome: delivered, or refused and dead-lettered.", ("kind", "outcome")
+    ),
+    "moebridge_delivery_answers_total": MetricSpec(
+        "MoEngage's answers by verdict and HTTP status (0: no answer).", ("verdict", "status")
+    ),
+    "moebridge_delivery_ambiguous_total": MetricSpec(
+        "Requests whose answer was lost after sending: their events may arrive twice."
+    ),
+    "moebridge_stage_chunk_seconds": MetricSpec(
+        "Seconds from the start of a chunk to everything of it being confirmed.",
+        ("stage",),
+        (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+    ),
+    "moebridge_end_to_end_seconds": MetricSpec(
+        "Seconds from the front door's receipt of an event to MoEngage's acceptance.",
+        (),
+        (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200),
+    ),
+    "moebridge_delivery_paused": MetricSpec(
+        "1 while MoEngage refuses the credentials or the workspace and everything waits."
+    ),
+}
+
+
+class Metrics:
+    """The collectors of one worker."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._counters = {
+            name: Counter(name, CATALOGUE[name].help, CATALOGUE[name].labels, registry=registry)
+            for name in get_args(CounterName)
+        }
+        self._histograms = {
+            name: Histogram(
+                name, CATALOGUE[name].help, CATALOGUE[name].labels,
+                buckets=CATALOGUE[name].buckets, registry=registry,
+            )
+            for name in get_args(HistogramName)
+        }  # fmt: skip
+        self._gauges = {
+            name: Gauge(name, CATALOGUE[name].help, CATALOGUE[name].labels, registry=registry)
+            for name in get_args(GaugeName)
+        }
+
+    def count(self, name: CounterName, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        counter = self._counters[name]
+        (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def observe(self, name: HistogramName, value: float, **labels: str) -> None:
+        """Add to a histogram."""
+        histogram = self._histograms[name]
+        (histogram.labels(**labels) if labels else histogram).observe(value)
+
+    def set(self, name: GaugeName, value: float) -> None:
+        """Set a gauge."""
+        self._gauges[name].set(value)

@@ -1,0 +1,1 @@
+"""The stages: pure functions over a chunk, each wrapped by one Faust agent (streams.runner)."""

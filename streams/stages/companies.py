@@ -1,0 +1,122 @@
+"""companies: what a company is now, and who must hear of it.
+
+Reads intercom.companies: events about companies, and memberships that contacts report. Writes
+snapshots to intercom.contacts: to every member when the company changed, to one when it joins. This
+is the company side of the join; both tables stay partitioned by their own keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from events.codec import decode_object
+from events.envelope import Envelope
+from events.errors import InvalidRecord
+from events.joins import CompanySnapshot, MembershipChange, kind_of_record
+from events.rows import CompanyRow, company_key, member_key, members_prefix
+from events.subjects import item_of
+from events.times import parse_ms
+from events.topics import COMPANIES, CONTACTS, TopicName, topic_name
+from streams.publishing import Outgoing
+from streams.stages.stage import Step, each_record
+from streams.state import State
+
+#: Fields that change without the company being another one; a change of these alone is not told.
+_BOOKKEEPING = frozenset({"updated_at", "last_request_at"})
+_LEFT_OUT = frozenset({"type", "app_id", "links"})
+
+
+class Companies:
+    """The stage."""
+
+    name = "companies"
+    source: TopicName = COMPANIES
+    table: str | None = "companies"
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._contacts = topic_name(CONTACTS, prefix)
+
+    def step(self, records: Sequence[Any], state: State, now_ms: int) -> Step:
+        """See Stage."""
+        result = Step()
+
+        def handle(record: Any) -> None:
+            if not record.key:
+                raise InvalidRecord("key: expected the company's id")
+            company_id = record.key.decode()
+            envelope = Envelope.from_record(record.value, record.headers)
+            if kind_of_record(record.headers) == "membership":
+                change = MembershipChange.from_envelope(envelope)
+                result.out.extend(self._membership(company_id, change, envelope, state))
+                return
+            told = self._event(company_id, envelope, state)
+            result.counts["unchanged" if not told else "changed"] += 1
+            result.out.extend(told)
+
+        return each_record(self.name, self._prefix, records, result, now_ms, handle)
+
+    def _membership(
+        self, company_id: str, change: MembershipChange, cause: Envelope, state: State
+    ) -> list[Outgoing]:
+        key = member_key(company_id, change.contact_id)
+        known = state.get(key)
+        if known is not None and int(known[1:]) > change.at:
+            return []
+        # A membership that ended keeps its row as long as an older report might still come.
+        state.put(key, (b"+" if change.member else b"-") + b"%d" % change.at)
+        row = _row(company_id, state)
+        if not change.member or (not row.profile and not row.deleted):
+            return []
+        return self._snapshots([change.contact_id.encode()], row, cause)
+
+    def _event(self, company_id: str, envelope: Envelope, state: State) -> list[Outgoing]:
+        row = _row(company_id, state)
+        item = item_of(decode_object(envelope.payload))
+        company = item.get("company") if isinstance(item.get("company"), dict) else item
+        assert company is not None
+        if company.get("deleted") is True:
+            if row.deleted:
+                return []
+            row.deleted, row.profile, row.updated_at = True, {}, envelope.occurred_at
+        else:
+            at = parse_ms(company.get("updated_at")) or envelope.occurred_at
+            if row.deleted or at < row.updated_at:
+                return []
+            profile = _merged(row.profile, company)
+            changed = _telling(profile) != _telling(row.profile)
+            if not changed and at == row.updated_at:
+                return []
+            row.profile, row.updated_at = profile, at
+            if not changed:
+                state.put(company_key(company_id), row.encode())
+                return []
+        state.put(company_key(company_id), row.encode())
+        prefix = members_prefix(company_id)
+        members = [key[len(prefix) :] for key, known in state.scan(prefix) if known.startswith(b"+")]
+        return self._snapshots(members, row, envelope)
+
+    def _snapshots(self, members: Sequence[bytes], row: CompanyRow, cause: Envelope) -> list[Outgoing]:
+        snapshot = CompanySnapshot(row.company_id, None if row.deleted else row.profile, row.updated_at)
+        payload, headers = snapshot.payload(), CompanySnapshot.headers(cause)
+        return [Outgoing(self._contacts, member, payload, headers) for member in members]
+
+
+def _row(company_id: str, state: State) -> CompanyRow:
+    raw = state.get(company_key(company_id))
+    return CompanyRow(company_id) if raw is None else CompanyRow.decode(raw)
+
+
+def _merged(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known, with what was told; a field that is told as null is dropped.
+
+    Some topics tell only part of a company (company.contact.attached has no plan, size, website), so
+    what is not mentioned stays.
+    """
+    merged = {**known, **{k: v for k, v in told.items() if k not in _LEFT_OUT}}
+    return {k: v for k, v in merged.items() if v is not None and v != {} and v != []}
+
+
+def _telling(profile: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in profile.items() if k not in _BOOKKEEPING}

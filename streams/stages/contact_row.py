@@ -1,0 +1,191 @@
+"""How a contact's row changes: what is new, what is old news, what has been seen before.
+
+Every function changes the row it is given and says what that came to. Times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from events.envelope import DIGEST_PREFIX
+from events.rows import (
+    DIGEST_AGE_MS,
+    SEEN_AGE_MS,
+    SEEN_MAX,
+    TICKETS_MAX,
+    ContactRow,
+    Membership,
+    TicketState,
+)
+from events.times import parse_ms
+from mappings.moment import TicketView
+from mappings.tickets import same_state
+
+#: Fields of a contact that are not its profile.
+_LEFT_OUT = frozenset(
+    {"type", "companies", "social_profiles", "notes", "opted_in_subscription_types", "avatar",
+     "opted_out_subscription_types", "workspace_id", "app_id"}
+)  # fmt: skip
+
+#: A visitor that signs up comes in an older shape, with these names for the same things.
+_OLDER_NAMES = {"user_id": "external_id", "location_data": "location"}
+
+_RESOLVED = "resolved"
+
+
+def remember(row: ContactRow, event_id: str, received_at: int) -> bool:
+    """Note an event. False where the row has seen it: it is a duplicate."""
+    digest = event_id.startswith(DIGEST_PREFIX)
+    short = ("d" if digest else "n") + event_id[-24:]
+    before = row.seen.get(short)
+    if before is not None and (not digest or abs(received_at - before) <= DIGEST_AGE_MS):
+        return False
+    row.seen.pop(short, None)
+    row.seen[short] = received_at
+    if len(row.seen) > SEEN_MAX:
+        horizon = received_at - SEEN_AGE_MS
+        for old in [key for key, at in row.seen.items() if at < horizon]:
+            del row.seen[old]
+        while len(row.seen) > SEEN_MAX:
+            del row.seen[next(iter(row.seen))]
+    return True
+
+
+def take_profile(row: ContactRow, contact: Mapping[str, Any], at: int) -> bool:
+    """Bring the profile up to date. False where the row knows something newer.
+
+    A field that is told as null is dropped; one that is not mentioned stays, for some topics tell
+    only part of a contact. ``at`` counts where the contact has no ``updated_at``.
+    """
+    updated_at = parse_ms(contact.get("updated_at")) or at
+    if updated_at < row.updated_at or row.deleted:
+        return False
+    profile = row.profile
+    for name, value in contact.items():
+        name = _OLDER_NAMES.get(name, name)
+        if name in _LEFT_OUT:
+            continue
+        if isinstance(value, dict) and name in ("location", "tags"):
+            value = {k: v for k, v in value.items() if v is not None}
+        if value is None or value == {} or value == []:
+            profile.pop(name, None)
+        else:
+            profile[name] = value
+    row.updated_at = updated_at
+    return True
+
+
+def take_reference(row: ContactRow, reference: Mapping[str, Any]) -> None:
+    """A ticket only refers to its contacts; its ``external_id`` is news while nothing else is known."""
+    external_id = reference.get("external_id")
+    if row.updated_at == 0 and isinstance(external_id, str) and external_id:
+        row.profile["external_id"] = external_id
+
+
+def take_companies(row: ContactRow, listed: Any, at: int) -> list[tuple[str, bool]]:
+    """Compare the contact's own list with what is known: memberships that began or ended.
+
+    A list of more than ten companies tells only some of them (``has_more``), so it ends none.
+    """
+    if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
+        return []
+    ids = [
+        entry["id"]
+        for entry in listed["data"]
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"]
+    ]
+    changes = [change for one in ids if (change := set_member(row, one, member=True, at=at))]
+    if not listed.get("has_more"):
+        for known in [c for c, tie in row.companies.items() if tie.member and c not in ids]:
+            if change := set_member(row, known, member=False, at=at):
+                changes.append(change)
+    return changes
+
+
+def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tuple[str, bool] | None:
+    """Note a membership that began or ended; None where that is known, or older than what is."""
+    tie = row.companies.get(company_id)
+    if tie is None:
+        row.companies[company_id] = Membership(at=at, member=member)
+        return (company_id, True) if member else None
+    if at < tie.at or tie.member == member:
+        return None
+    tie.at, tie.member = at, member
+    if not member:
+        tie.snapshot, tie.snapshot_at = None, 0
+    return company_id, member
+
+
+def take_snapshot(row: ContactRow, company_id: str, profile: Mapping[str, Any] | None, at: int) -> bool:
+    """Keep what a company is now. False where the contact is no member, or knows it newer."""
+    tie = row.companies.get(company_id)
+    if tie is None or not tie.member or at < tie.snapshot_at:
+        return False
+    if profile is None:
+        tie.member, tie.at, tie.snapshot, tie.snapshot_at = False, max(at, tie.at), None, 0
+        return True
+    tie.snapshot, tie.snapshot_at = dict(profile), at
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class TicketNews:
+    """What a ticket event came to. ``previous`` is the state before, where it changed and is known."""
+
+    created: bool = False
+    changed: bool = False
+    previous: TicketState | None = None
+
+
+def take_ticket(row: ContactRow, topic: str, view: TicketView, stated_previous: str | None) -> TicketNews:
+    """Compare a ticket with its last known state: was it created, did its state really change?
+
+    The state decides, not the topic: a change is told once, by whichever notification brings it
+    first, and one that is older than what is known is old news (docs/decisions/0005-ticket-states.md).
+    ``stated_previous`` is the category before, where the payload itself tells.
+    """
+    known = row.tickets.get(view.id)
+    created = topic == "ticket.created" and (known is None or not known.created_sent)
+    about_state = topic in _STATE_TOPICS
+    if known is None:
+        now = view.state
+        now.announced = about_state or topic == "ticket.created"
+        now.created_sent = topic == "ticket.created"
+        _keep_ticket(row, view.id, now)
+        changed = about_state and stated_previous != now.category
+        previous = _category_only(stated_previous) if changed else None
+        return TicketNews(created=created, changed=changed, previous=previous)
+    if created:
+        known.created_sent = True
+    if view.state.at < known.at:
+        return TicketNews(created=created)
+    if same_state(known, view.state):
+        late = about_state and not known.announced
+        known.announced = known.announced or about_state
+        known.at = max(known.at, view.state.at)
+        changed = late and stated_previous != known.category
+        previous = _category_only(stated_previous) if changed else None
+        return TicketNews(created=created, changed=changed, previous=previous)
+    now = view.state
+    now.created_sent = known.created_sent or created
+    now.reopened = known.reopened + (known.category == _RESOLVED and now.category != _RESOLVED)
+    _keep_ticket(row, view.id, now)
+    return TicketNews(created=created, changed=True, previous=known)
+
+
+_STATE_TOPICS = frozenset({"ticket.state.updated", "ticket.resolved", "ticket.closed"})
+
+
+def _category_only(category: str | None) -> TicketState | None:
+    if category is None:
+        return None
+    return TicketState(key=category, category=category, internal_label="", external_label="", at=0)
+
+
+def _keep_ticket(row: ContactRow, ticket_id: str, state: TicketState) -> None:
+    row.tickets.pop(ticket_id, None)
+    row.tickets[ticket_id] = state
+    while len(row.tickets) > TICKETS_MAX:
+        del row.tickets[next(iter(row.tickets))]

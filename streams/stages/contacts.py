@@ -1,0 +1,252 @@
+"""contacts: bring the contact's row up to date, map what happened, hand it to delivery.
+
+Reads intercom.contacts: events by contact, and company snapshots. Writes moengage.deliveries keyed by
+customer id, and memberships that began or ended to intercom.companies. A change that leaves the mapped
+user as it was sends nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from events.codec import canonical, decode_object
+from events.elements import Delivery, Element, UserElement
+from events.envelope import Envelope, Source
+from events.errors import InvalidRecord
+from events.joins import CompanySnapshot, MembershipChange, kind_of_record
+from events.rows import ContactRow
+from events.subjects import item_of, ticket_of
+from events.times import parse_ms
+from events.topics import COMPANIES, CONTACTS, DELIVERIES, TopicName, topic_name
+from mappings.moment import Moment
+from mappings.rules import RuleSet, map_moment
+from mappings.tickets import stated_previous, ticket_view
+from moengage.bodies import render
+from streams.publishing import Outgoing
+from streams.stages import contact_row
+from streams.stages.stage import Step, each_record
+from streams.state import State
+
+
+class Contacts:
+    """The stage. ``rules`` is called once a chunk: a changed rule set takes over at a chunk's edge."""
+
+    name = "contacts"
+    source: TopicName = CONTACTS
+    table: str | None = "contacts"
+
+    def __init__(
+        self, rules: Callable[[], RuleSet], prefix: str = "", *, real_time_action: bool = False
+    ) -> None:
+        self._rules = rules
+        self._prefix = prefix
+        self._real_time_action = real_time_action
+
+    def step(self, records: Sequence[Any], state: State, now_ms: int) -> Step:
+        """See Stage."""
+        work = _Work(self._rules(), self._prefix, state, now_ms, self._real_time_action)
+        each_record(self.name, self._prefix, records, work.result, now_ms, work.handle)
+        work.write_rows()
+        return work.result
+
+
+class _Work:
+    """One chunk: rows are decoded once and written once, however many events they have in it."""
+
+    def __init__(
+        self, rules: RuleSet, prefix: str, state: State, now_ms: int, real_time_action: bool
+    ) -> None:
+        self.result = Step()
+        self._rules = rules
+        self._state = state
+        self._now_ms = now_ms
+        self._real_time_action = real_time_action
+        self._companies = topic_name(COMPANIES, prefix)
+        self._deliveries = topic_name(DELIVERIES, prefix)
+        self._rows: dict[str, ContactRow] = {}
+
+    def handle(self, record: Any) -> None:
+        """Take one record in."""
+        if not record.key:
+            raise InvalidRecord("key: expected the contact's id")
+        contact_id = record.key.decode()
+        envelope = Envelope.from_record(record.value, record.headers)
+        if kind_of_record(record.headers) == "snapshot":
+            self._snapshot(contact_id, envelope)
+        else:
+            self._event(contact_id, envelope)
+
+    def write_rows(self) -> None:
+        """Put every row that was touched."""
+        for contact_id, row in self._rows.items():
+            self._state.put(contact_id.encode(), row.encode())
+
+    def _row(self, contact_id: str) -> ContactRow:
+        row = self._rows.get(contact_id)
+        if row is None:
+            raw = self._state.get(contact_id.encode())
+            row = ContactRow(contact_id) if raw is None else ContactRow.decode(raw)
+            self._rows[contact_id] = row
+        return row
+
+    def _snapshot(self, contact_id: str, envelope: Envelope) -> None:
+        snapshot = CompanySnapshot.from_envelope(envelope)
+        row = self._row(contact_id)
+        if not contact_row.take_snapshot(row, snapshot.company_id, snapshot.profile, snapshot.at):
+            self.result.counts["stale"] += 1
+            return
+        self._map(
+            Moment(envelope, frozenset({"contact"}), row, {}, at=envelope.occurred_at),
+            f"{contact_id}/{snapshot.company_id}",
+        )
+
+    def _event(self, contact_id: str, envelope: Envelope) -> None:
+        document = decode_object(envelope.payload)
+        row = self._row(contact_id)
+        if not contact_row.remember(row, envelope.event_id, envelope.received_at):
+            self.result.counts["duplicates"] += 1
+            return
+        if envelope.source is Source.PARTNER:
+            moment = self._partner(row, envelope, document)
+        else:
+            moment = self._webhook(row, envelope, document)
+        if moment is None:
+            self.result.counts["unmapped"] += 1
+        else:
+            self._map(moment, contact_id)
+
+    def _partner(self, row: ContactRow, envelope: Envelope, document: Mapping[str, Any]) -> Moment | None:
+        happened = "partner_event"
+        if envelope.topic == "partner.user":
+            happened = "partner_user"
+            at = parse_ms(document.get("modified_at")) or parse_ms(document.get("updated_at")) or 0
+            if at and at < row.partner_at:
+                self.result.counts["stale"] += 1
+                return None
+            row.partner_at = max(row.partner_at, at)
+        return Moment(envelope, frozenset({happened}), row, document, at=envelope.occurred_at)
+
+    def _webhook(self, row: ContactRow, envelope: Envelope, document: Mapping[str, Any]) -> Moment | None:
+        item = item_of(document)
+        family = envelope.topic.partition(".")[0]
+        happened: set[str] = set()
+        if self._contact_part(row, envelope, item, family):
+            happened.add("contact")
+        if family != "ticket":
+            if not happened:
+                return None
+            return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
+        view = ticket_view(item)
+        if view is None:
+            return None
+        for reference in _references(ticket_of(item), row.contact_id):
+            contact_row.take_reference(row, reference)
+        news = contact_row.take_ticket(row, envelope.topic, view, stated_previous(item))
+        at = envelope.occurred_at
+        if news.created:
+            happened.add("ticket_created")
+            at = view.created_at or at
+        if news.changed:
+            happened.add("ticket_state_changed")
+            at = view.state.at or at
+        if not happened:
+            self.result.counts["no_change"] += 1
+            return None
+        return Moment(
+            envelope, frozenset(happened), row, document, ticket=view, previous=news.previous, at=at
+        )
+
+    def _contact_part(
+        self, row: ContactRow, envelope: Envelope, item: Mapping[str, Any], family: str
+    ) -> bool:
+        """Take in the contact that a payload carries; whether its user may have changed by it."""
+        inner = item.get("contact")
+        contact = inner if isinstance(inner, dict) else item
+        if inner is None and family not in ("contact", "visitor"):
+            return False
+        if contact.get("deleted") is True:
+            return self._deleted(row, envelope)
+        at = max(parse_ms(contact.get("updated_at")) or 0, envelope.occurred_at)
+        fresh = contact_row.take_profile(row, contact, envelope.occurred_at)
+        changes: list[tuple[str, bool]] = []
+        if family == "company":
+            # The payload's own list still shows a company that was just detached.
+            company = item.get("company")
+            company_id = company.get("id") if isinstance(company, dict) else None
+            if isinstance(company_id, str) and company_id:
+                member = not envelope.topic.endswith(".detached")
+                if change := contact_row.set_member(row, company_id, member=member, at=at):
+                    changes.append(change)
+        elif fresh:
+            changes = contact_row.take_companies(row, contact.get("companies"), row.updated_at)
+        self._tell_companies(row, changes, at, envelope)
+        if not fresh and not changes:
+            self.result.counts["stale"] += 1
+        return fresh or bool(changes)
+
+    def _deleted(self, row: ContactRow, envelope: Envelope) -> bool:
+        ended = [
+            change
+            for company_id, tie in row.companies.items()
+            if tie.member
+            and (change := contact_row.set_member(
+                row, company_id, member=False, at=max(tie.at, envelope.occurred_at)
+            ))
+        ]  # fmt: skip
+        self._tell_companies(row, ended, envelope.occurred_at, envelope)
+        row.deleted = True
+        return False
+
+    def _tell_companies(
+        self, row: ContactRow, changes: Sequence[tuple[str, bool]], at: int, cause: Envelope
+    ) -> None:
+        for company_id, member in changes:
+            value, headers = MembershipChange(row.contact_id, member, at).record(cause)
+            self.result.out.append(Outgoing(self._companies, company_id.encode(), value, headers))
+
+    def _map(self, moment: Moment, place: str) -> None:
+        """Map, and hand on what is news. ``place`` makes delivery ids of one event distinct."""
+        handed = 0
+        for number, element in enumerate(map_moment(self._rules, moment)):
+            if isinstance(element, UserElement) and "contact" in moment.happened:
+                digest = _digest(element)
+                if digest == moment.row.sent:
+                    self.result.counts["user_unchanged"] += 1
+                    continue
+                moment.row.sent = digest
+            self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
+            handed += 1
+        self.result.counts["mapped" if handed else "unmapped"] += 1
+
+    def _delivery(self, moment: Moment, element: Element, place: str) -> Outgoing:
+        envelope = moment.envelope
+        user = isinstance(element, UserElement)
+        delivery = Delivery(
+            delivery_id=f"{envelope.event_id}/{place}",
+            event_id=envelope.event_id,
+            kind="user" if user else "event",
+            name="" if isinstance(element, UserElement) else element.name,
+            customer_id=element.customer_id,
+            mapping_version=self._rules.version,
+            received_at=envelope.received_at,
+            occurred_at=moment.at,
+            body=render(element, now_ms=self._now_ms, real_time_action=self._real_time_action),
+        )
+        return Outgoing(self._deliveries, element.customer_id.encode(), delivery.body, delivery.headers())
+
+
+def _references(ticket: Mapping[str, Any], contact_id: str) -> list[Mapping[str, Any]]:
+    holder = ticket.get("contacts")
+    listed = holder.get("contacts") if isinstance(holder, dict) else None
+    return [
+        reference
+        for reference in (listed if isinstance(listed, list) else [])
+        if isinstance(reference, dict) and reference.get("id") == contact_id
+    ]
+
+
+def _digest(element: UserElement) -> str:
+    content = canonical([element.customer_id, dict(element.attributes)])
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

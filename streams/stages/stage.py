@@ -1,0 +1,90 @@
+"""What a stage is, and what all stages do with a record that can never be used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from events.elements import DeadLetter
+from events.errors import InvalidData
+from events.topics import DEAD_LETTERS, TopicName, topic_name
+from streams.publishing import Outgoing
+from streams.state import State
+
+
+@dataclass(slots=True)
+class Step:
+    """What a chunk came to: records to publish, in order, and what happened how often."""
+
+    out: list[Outgoing] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Stage(Protocol):
+    """A pure function over a chunk.
+
+    ``source`` is the topic it reads, ``table`` the table whose rows it may change.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> TopicName: ...
+    @property
+    def table(self) -> str | None: ...
+
+    def step(self, records: Sequence[Any], state: State, now_ms: int) -> Step:
+        """Work through the records of one partition. Changes go into ``state``, nowhere else."""
+        ...
+
+
+def each_record(
+    stage: str,
+    prefix: str,
+    records: Sequence[Any],
+    step: Step,
+    now_ms: int,
+    handle: Callable[[Any], None],
+) -> Step:
+    """Handle record after record; one that is invalid goes to the dead letters, with the reason.
+
+    Only InvalidData is the record's fault. Anything else is ours, stops the stage, and is not acked.
+    """
+    for record in records:
+        try:
+            handle(record)
+        except InvalidData as error:
+            step.counts["dead_lettered"] += 1
+            step.out.append(dead_letter(stage, prefix, record, str(error), now_ms))
+    return step
+
+
+def dead_letter(
+    stage: str,
+    prefix: str,
+    record: Any,
+    reason: str,
+    now_ms: int,
+    *,
+    answer_status: int | None = None,
+    request_id: str = "",
+) -> Outgoing:
+    """The record as it was, on the dead letters."""
+    letter = DeadLetter(
+        stage=stage,
+        reason=reason,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        failed_at=now_ms,
+        answer_status=answer_status,
+        request_id=request_id,
+    )
+    return Outgoing(
+        topic_name(DEAD_LETTERS, prefix),
+        record.key or b"",
+        record.value,
+        letter.headers(record.headers),
+    )

@@ -1,0 +1,271 @@
+"""The chunk transport: Faust's aiokafka driver, handing over one event per partition and poll.
+
+Faust spends some 160 µs on every message between the consumer and the agent. This driver, registered
+beside Faust's own under ``chunks://``, gives it one message per partition and poll that carries the
+list of raw records, so that price is paid once a chunk. Changelog topics stay message by message,
+for table recovery.
+
+It also takes acknowledging out of Faust's hands. Faust acks an event whenever its agent's iterator
+goes on, even on an exception; here Faust's acks count for nothing, and what is committed is exactly
+what the ledger (streams.chunks) says is done. What this relies on in Faust, and the tests that guard
+it: docs/decisions/0002-chunk-transport.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from aiokafka import TopicPartition
+from faust import Schema
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from mode import Service
+
+from streams.chunks import Chunk, Ledger, Place
+
+SCHEME = "chunks"
+
+log = logging.getLogger(__name__)
+
+
+class ChunkSchema(Schema[Any, Any]):
+    """Hands the chunk through: keys and values are decoded by the stages."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
+        """Chunks have no key."""
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """The chunk itself."""
+        return message.value
+
+
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, whose wait for records can be cut short from the main loop."""
+
+    async def on_start(self) -> None:
+        self._wake = asyncio.Event()
+        await super().on_start()
+
+    def wake(self) -> None:
+        """End the present wait for records, or the next one. From any thread."""
+        if getattr(self, "_wake", None) is not None:
+            self.thread_loop.call_soon_threadsafe(self._wake.set)
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Mapping[TP, list[Any]]:
+        if self._wake.is_set():
+            self._wake.clear()
+            timeout = 0
+        fetch = asyncio.ensure_future(
+            super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        )
+        woken = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({fetch, woken}, return_when=asyncio.FIRST_COMPLETED)
+            if not fetch.done():
+                # Records are taken out of the fetcher without an await in between: a fetch that is
+                # cancelled while it waits has taken none.
+                self._wake.clear()
+                fetch.cancel()
+                await asyncio.wait({fetch})
+                if fetch.cancelled():
+                    return {}
+            return fetch.result()
+        finally:
+            woken.cancel()
+            if not fetch.done():
+                fetch.cancel()
+
+
+class ChunkConsumer(driver.Consumer):
+    """A consumer whose unit is the chunk and whose truth about progress is the ledger."""
+
+    #: Seconds that a rebalance or a stop waits for chunks in work before it takes them back.
+    grace_s: float = 10.0
+    #: Called when partitions are about to be given back (drain), and once the wait is over (drop).
+    _thread: ChunkConsumerThread
+    on_drain: Callable[[], None]
+    on_drop: Callable[[], Awaitable[None]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ledger = Ledger(room=self.app.conf.broker_max_poll_records or 500)
+        self._progressed = asyncio.Event()  # something was marked done
+        self._commit_due = asyncio.Event()
+        self._gap_checked: dict[Place, int] = {}
+        self.on_drain = lambda: None
+        self.on_drop = _nothing
+
+    def _new_consumer_thread(self) -> ChunkConsumerThread:
+        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- fetching -------------------------------------------------------------------------------
+
+    def stop_flow(self) -> None:
+        super().stop_flow()
+        self._thread.wake()
+
+    def _fetchable(self, active: Iterable[TP]) -> set[TP]:
+        """Changelogs always; a source only once tables are recovered, and while it has room.
+
+        Faust resumes source partitions before it clears the stream queues at the end of a recovery,
+        which loses what was fetched in between; so nothing is fetched before ``actives_ready``.
+        """
+        ready = self.app.tables.actives_ready
+        return {
+            tp
+            for tp in active
+            if self._is_changelog_tp(tp) or (ready and self.ledger.has_room(Place(*tp)))
+        }
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, Any]:
+        if active_partitions is None:
+            return await super()._getmany(active_partitions, timeout)
+        wanted = self._fetchable(active_partitions)
+        if not wanted:
+            self._progressed.clear()
+            try:
+                async with asyncio.timeout(0.05 if not self.app.tables.actives_ready else timeout):
+                    await self._progressed.wait()
+            except TimeoutError:
+                pass
+            return {}
+        epoch = self.ledger.epoch
+        fetched = await self._thread.getmany(wanted, timeout)
+        if not fetched:
+            return {}
+        if epoch != self.ledger.epoch:
+            # Partitions moved while the fetch was out; these records may be anyone's by now.
+            await self.perform_seek()
+            return {}
+        result: dict[TP, list[Any]] = {}
+        for fetched_tp, records in fetched.items():
+            tp = TP(fetched_tp.topic, fetched_tp.partition)
+            if self._is_changelog_tp(tp):
+                result[tp] = records
+            elif (chunk := await self._enter(tp, records)) is not None:
+                result[tp] = [chunk]
+        return result
+
+    async def _enter(self, tp: TP, records: list[Any]) -> Chunk | None:
+        place = Place(*tp)
+        expected = self.ledger.gap_before(place, records[0].offset)
+        if expected is not None:
+            if self._gap_checked.get(place) != expected:
+                # Something between the broker and here left records out: look once more.
+                self._gap_checked[place] = expected
+                await self._thread.seek_wait({tp: expected})
+                return None
+            log.warning(
+                "%s[%d]: offsets %d to %d do not exist any more (retention); going on",
+                tp.topic, tp.partition, expected, records[0].offset - 1,
+            )  # fmt: skip
+            self.ledger.skip_to(place, records[0].offset)
+        return self.ledger.enter(place, records)
+
+    def _to_message(self, tp: TP, record: Any) -> Any:
+        if not isinstance(record, Chunk):
+            return super()._to_message(tp, record)
+        last = record.records[-1]
+        value: Any = record
+        return ConsumerMessage(
+            tp.topic, tp.partition, record.first, last.timestamp / 1000, last.timestamp_type,
+            None, None, value, None, 0, 0, tp,
+            generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Faust sees chunks by their first offset; what looks like a gap to it is the chunk."""
+
+    # -- progress -------------------------------------------------------------------------------
+
+    def begin(self, chunk: Chunk) -> bool:
+        """A stage wants to work on the chunk. False: it is void; drop it."""
+        return self.ledger.begin(chunk)
+
+    def advance(self, chunk: Chunk, offset: int) -> None:
+        """A stage has everything of the chunk below ``offset`` behind it, confirmed."""
+        self.ledger.advance(chunk, offset)
+        self._progressed.set()
+        self._thread.wake()
+        self._commit_due.set()
+
+    @Service.task
+    async def _commit_when_done(self) -> None:
+        """Commit as soon as something is done; what comes due meanwhile shares the next commit."""
+        while not self.should_stop:
+            await self._commit_due.wait()
+            self._commit_due.clear()
+            await self.commit()
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what the ledger says is done: exactly the ends of finished work."""
+        self._acked.clear()
+        self._acked_index.clear()
+        offsets = self.ledger.committable()
+        if not offsets:
+            return False
+        confirmed = await self._commit({TP(*place): at for place, at in offsets.items()})
+        if confirmed:
+            self.ledger.committed(offsets)
+        return confirmed
+
+    # -- giving partitions back -----------------------------------------------------------------
+
+    async def wait_empty(self) -> None:
+        """Let chunks in work finish, for at most ``grace_s``; take back the rest; commit."""
+        self.ledger.closed = True
+        self.on_drain()
+        try:
+            async with asyncio.timeout(self.grace_s):
+                while not self.ledger.idle:
+                    self._progressed.clear()
+                    await self._progressed.wait()
+        except TimeoutError:
+            log.warning("work in hand did not end within %.1f s; giving it back undone", self.grace_s)
+        await self.commit_and_end_transactions()
+        self.ledger.give_up()
+        await self.on_drop()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        await super().on_partitions_revoked(revoked)
+        self.ledger.forget(Place(*tp) for tp in revoked)
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets; whatever was fetched or begun before is void."""
+        self.ledger.epoch += 1
+        await super().perform_seek()
+        sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        # aiokafka leaves the position of a partition without a commit, or committed at 0, where it is.
+        fresh = [TopicPartition(*tp) for tp in sources if not self._read_offset[tp]]
+        if fresh:
+            await self._thread.seek_to_beginning(*fresh)
+        self.ledger.restart({Place(*tp): self._read_offset[tp] or None for tp in sources})
+        self._gap_checked.clear()
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's own watchdog reads its acks, which mean nothing here; lag tells (docs)."""
+
+
+async def _nothing() -> None:
+    """No one has anything to drop."""
+
+
+class ChunkTransport(driver.Transport):
+    """Faust's aiokafka transport with chunks."""
+
+    Consumer = ChunkConsumer
+
+
+def register() -> None:
+    """Make ``chunks://host:port`` a broker address that Faust understands."""
+    TRANSPORTS.aliases[SCHEME] = "streams.transport:ChunkTransport"

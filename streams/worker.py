@@ -1,0 +1,234 @@
+"""One worker: the Faust app with its stages and delivery, from start to stop, in the caller's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from events.topics import DELIVERIES, TABLES, TopicName, topic_name
+from mappings.rules import RuleSet
+from moengage.client import MoEngageClient, MoEngageConfig
+from moengage.transport import AiohttpTransport
+from streams.app import AppConfig, add_agent, make_app
+from streams.chunks import Chunk
+from streams.data_folder import locked
+from streams.deliver import NAME as DELIVER
+from streams.deliver import Deliver, DeliverConfig
+from streams.errors import PartitionMismatch, StageFailed, StreamsError
+from streams.failpoints import Failpoints
+from streams.metrics import Metrics
+from streams.publishing import BatchPublisher
+from streams.runner import StageRunner
+from streams.stages.companies import Companies
+from streams.stages.contacts import Contacts
+from streams.stages.route import Route
+from streams.stages.stage import Stage
+from streams.tables import ChunkTable, make_table
+from streams.transport import ChunkConsumer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker needs. ``shutdown_s``: how long a stop may take before work is given back."""
+
+    app: AppConfig
+    moengage: MoEngageConfig
+    rules: Callable[[], RuleSet]
+    deliver: DeliverConfig = field(default_factory=DeliverConfig)
+    shutdown_s: float = 10.0
+    max_batch_bytes: int = 900_000
+    real_time_action: bool = False
+    failpoints: tuple[str, ...] = ()
+
+
+class Worker:
+    """Runs until told to stop, or until something failed."""
+
+    def __init__(self, config: WorkerConfig, registry: CollectorRegistry | None = None) -> None:
+        self.config = config
+        self.metrics = Metrics(registry or CollectorRegistry())
+        self.ready = False
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._failpoints = Failpoints.parse(config.failpoints)
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Run until ``stop`` is set. Raises StreamsError where the worker cannot go on."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(locked(Path(self.config.app.data_dir)))
+            producer = await self._producer(stack)
+            transport = AiohttpTransport()
+            stack.push_async_callback(transport.close)
+            client = MoEngageClient(self.config.moengage, transport, time.time)
+            app, deliver = self._build(BatchPublisher(producer), client)
+            await self._check_partitions(producer)
+            await self._serve(app, deliver, stop, on_ready)
+
+    async def _producer(self, stack: AsyncExitStack) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.config.app.bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=self.config.max_batch_bytes,
+            max_request_size=2 * self.config.max_batch_bytes,
+        )
+        try:
+            await producer.start()
+        except KafkaError as error:
+            await producer.stop()
+            raise StreamsError(
+                f"kafka.bootstrap_servers: no broker at {self.config.app.bootstrap_servers} ({error!r})"
+            ) from error
+        stack.push_async_callback(producer.stop)
+        return producer
+
+    def _build(self, publisher: BatchPublisher, client: MoEngageClient) -> tuple[faust.App, Deliver]:
+        config = self.config.app
+        app = make_app(config)
+        stages: list[Stage] = [
+            Route(config.prefix),
+            Contacts(self.config.rules, config.prefix, real_time_action=self.config.real_time_action),
+            Companies(config.prefix),
+        ]
+        tables: dict[str, ChunkTable] = {name: make_table(app, name) for name in TABLES}
+        consumer = _consumer(app)
+        consumer.grace_s = self.config.shutdown_s
+        for stage in stages:
+            runner = StageRunner(
+                stage,
+                tables[stage.table] if stage.table else None,
+                publisher,
+                now_ms=_now_ms,
+                metrics=self.metrics,
+                failpoints=self._failpoints,
+            )
+            self._add_agent(app, stage.name, stage.source, runner, consumer)
+        deliver = Deliver(
+            client, publisher, consumer, self.config.deliver,
+            prefix=config.prefix, now_ms=_now_ms, metrics=self.metrics,
+            failpoints=self._failpoints, fail=lambda error: self._fail(DELIVER, error),
+        )  # fmt: skip
+        consumer.on_drain, consumer.on_drop = deliver.drain, deliver.drop
+
+        async def deliver_chunk(chunk: Chunk) -> None:
+            deliver.take(chunk)
+
+        self._agent(app, DELIVER, DELIVERIES, deliver_chunk)
+        app.on_partitions_assigned.connect(self._check_assignment(app), weak=False)
+        return app, deliver
+
+    def _add_agent(
+        self, app: faust.App, name: str, source: TopicName, runner: StageRunner, consumer: ChunkConsumer
+    ) -> None:
+        async def process(chunk: Chunk) -> None:
+            await runner.process(chunk, consumer)
+
+        self._agent(app, name, source, process)
+
+    def _agent(self, app: faust.App, name: str, source: TopicName, handle: object) -> None:
+        async def fail(error: BaseException) -> None:
+            self._fail(name, error)
+            await asyncio.Event().wait()  # not one chunk further; the stop cancels this
+
+        add_agent(app, name, source, self.config.app.prefix, handle, fail)  # type: ignore[arg-type]
+
+    def _fail(self, stage: str, error: BaseException) -> None:
+        if not self._failure.done():
+            log.error("stage %s failed; nothing of its chunk was acknowledged", stage, exc_info=error)
+            failure = StageFailed(f"stage {stage}: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            self._failure.set_exception(failure)
+
+    async def _serve(
+        self, app: faust.App, deliver: Deliver, stop: asyncio.Event, on_ready: Callable[[], None]
+    ) -> None:
+        app.finalize()
+        starting = asyncio.create_task(app.start())
+        stopping = asyncio.create_task(stop.wait())
+        crashed = asyncio.create_task(app._crashed.wait())
+        enders: set[asyncio.Future[Any]] = {stopping, crashed, self._failure}
+        try:
+            await asyncio.wait({starting, *enders}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and not any(one.done() for one in enders):
+                await starting
+                self.ready = True
+                on_ready()
+                log.info("worker ready")
+                await asyncio.wait(enders, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.ready = False
+            stopping.cancel()
+            crashed.cancel()
+            await self._stop(app, deliver, starting)
+        if self._failure.done():
+            await self._failure
+        self._failure.cancel()
+        if app.crashed:
+            reason = getattr(app, "_crash_reason", None)
+            raise StreamsError(f"Faust stopped: {reason!r}") from reason
+
+    async def _stop(self, app: faust.App, deliver: Deliver, starting: asyncio.Task[object]) -> None:
+        """Stop Faust within the time that a stop may take, and a little more for its threads."""
+        try:
+            async with asyncio.timeout(self.config.shutdown_s + 5):
+                await app.stop()
+        except TimeoutError:
+            log.warning("Faust did not stop in time; leaving it to the end of the process")
+        await deliver.drop()
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+
+    async def _check_partitions(self, producer: AIOKafkaProducer) -> None:
+        """A table and its topic must have equal partitions, else every write would raise."""
+        cluster = await producer.client.fetch_all_metadata()
+        config = self.config.app
+        for table, source in TABLES.items():
+            names = (topic_name(source, config.prefix), f"{config.app_id}-{table}-changelog")
+            counts = [len(cluster.partitions_for_topic(name) or ()) for name in names]
+            if 0 in counts:
+                missing = names[counts.index(0)]
+                raise PartitionMismatch(f"topic {missing}: missing; run `moebridge topics create`")
+            if counts[0] != counts[1]:
+                raise PartitionMismatch(
+                    f"topics {names[0]} ({counts[0]} partitions) and {names[1]} ({counts[1]}): must be "
+                    "equal; create them anew with `moebridge topics create`"
+                )
+
+    def _check_assignment(self, app: faust.App) -> Callable[..., Awaitable[None]]:
+        config = self.config.app
+
+        async def check(_app: faust.App, assigned: set[TP], **_: object) -> None:
+            for table, source in TABLES.items():
+                reads = {tp.partition for tp in assigned if tp.topic == topic_name(source, config.prefix)}
+                changelog = f"{config.app_id}-{table}-changelog"
+                keeps = {tp.partition for tp in app.assignor.assigned_actives() if tp.topic == changelog}
+                if reads != keeps:
+                    error = PartitionMismatch(
+                        f"{table}: reads partitions {sorted(reads)}, keeps the state of {sorted(keeps)}"
+                    )
+                    self._fail(table, error)
+
+        return check
+
+
+def _consumer(app: faust.App) -> ChunkConsumer:
+    consumer = app.consumer
+    assert isinstance(consumer, ChunkConsumer)
+    return consumer
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
