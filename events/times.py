@@ -23,15 +23,16 @@ def parse_ms(value: Any) -> int | None:
         return None
     if isinstance(value, int | float):
         return _from_number(value)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         return None
+    try:
+        return _from_number(float(value))  # before ISO 8601, whose basic form is digits too
+    except ValueError:
+        pass
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        try:
-            return _from_number(float(value))
-        except ValueError:
-            return None
+        return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)

@@ -1,0 +1,42 @@
+"""Which MoEngage user a moment is about."""
+
+from __future__ import annotations
+
+import hashlib
+
+from events.keys import allowed_customer_id, customer_id
+from mappings.moment import Moment
+from mappings.partner import given, is_partner
+
+# Keys of contacts that a connector's body named by something else than Intercom's id (events.subjects).
+_NOT_INTERCOM_IDS = ("customer:", "email:")
+
+
+def customer_id_of(moment: Moment, order: tuple[str, ...]) -> str:
+    """The customer_id: what a connector's body asks for where MoEngage takes it, else ``events.keys``.
+
+    A body without Intercom's id or a usable customer_id is the user of its e-mail address. Always an id
+    that MoEngage takes.
+    """
+    row = moment.row
+    profile = row.profile
+    email = profile.get("email")
+    if is_partner(moment):
+        wanted = given(moment.document, "customer_id")
+        if wanted and allowed_customer_id(wanted):
+            return wanted
+        if not isinstance(email, str):
+            email = given(moment.document, "u_em")
+        if row.contact_id.startswith(_NOT_INTERCOM_IDS) and email and allowed_customer_id(email):
+            return email
+    # A visitor who signed up carries the customer's own id as user_id (captured payload).
+    chosen = customer_id(
+        contact_id=row.contact_id,
+        external_id=profile.get("external_id") or profile.get("user_id"),
+        email=email,
+        order=order,
+    )
+    if allowed_customer_id(chosen):
+        return chosen
+    # Only an id that is no id of Intercom's can be too long.
+    return "intercom:" + hashlib.sha256(row.contact_id.encode()).hexdigest()

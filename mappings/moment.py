@@ -1,0 +1,59 @@
+"""What the rules are run on: one event, seen by one contact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from events.envelope import Envelope
+from events.rows import ContactRow, TicketState
+
+CONTACT = "contact"  # profile, tags, subscriptions or companies may have changed: map the user
+TICKET_CREATED = "ticket_created"
+TICKET_STATE_CHANGED = "ticket_state_changed"
+PARTNER_USER = "partner_user"  # a connector's or Series' body about a user
+PARTNER_EVENT = "partner_event"  # one about an event
+
+#: What can have happened; the words that ``when:`` knows.
+HAPPENINGS = (CONTACT, TICKET_CREATED, TICKET_STATE_CHANGED, PARTNER_USER, PARTNER_EVENT)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket, read from any of the shapes that Intercom sends (``tickets.ticket_view``).
+
+    ``attributes`` maps display names to raw values. Times are milliseconds. Assignee ids are ""
+    where nobody is assigned.
+    """
+
+    id: str
+    number: str
+    category: str
+    type_name: str
+    state: TicketState
+    attributes: Mapping[str, Any]
+    created_at: int | None
+    updated_at: int | None
+    open: bool | None
+    admin_assignee_id: str
+    team_assignee_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What one event means for one contact, after the contact's row was brought up to date.
+
+    ``envelope`` is the company's event where a company snapshot is what arrived, and ``document``,
+    the decoded payload, is empty then. ``happened`` holds words of HAPPENINGS. ``previous`` is the
+    ticket's state before, where known. ``at`` is the time in milliseconds that MoEngage is told; 0
+    means the envelope's own.
+    """
+
+    envelope: Envelope
+    happened: frozenset[str]
+    row: ContactRow
+    document: Mapping[str, Any]
+    ticket: TicketView | None = None
+    previous: TicketState | None = None
+    at: int = 0

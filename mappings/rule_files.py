@@ -1,0 +1,142 @@
+"""Rule files as trees of entries, each of which knows its line and key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mappings.errors import InvalidRule, RulesNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value of a rule file with its place: a dict or list of entries, or a scalar."""
+
+    value: Any
+    file: str
+    line: int
+    key: str
+
+    def wrong(self, problem: str) -> InvalidRule:
+        """The error that this entry is."""
+        return InvalidRule(self.file, self.line, self.key, problem)
+
+    def mapping(self, known: Collection[str] = ()) -> dict[str, Entry]:
+        """The entry as a mapping, of no keys but the known ones where some are given."""
+        if not isinstance(self.value, dict):
+            raise self.wrong(f"expected a mapping, got {_kind(self.value)}")
+        for name, entry in self.value.items():
+            if known and name not in known:
+                raise entry.wrong(f"unknown key {name!r}; known: {', '.join(known)}")
+        return self.value
+
+    def entries(self) -> list[Entry]:
+        """The entry as a list."""
+        if not isinstance(self.value, list):
+            raise self.wrong(f"expected a list, got {_kind(self.value)}")
+        return self.value
+
+    def text(self) -> str:
+        """The entry as a string that is not empty."""
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.wrong(f"expected a string, got {_kind(self.value)}")
+        return self.value
+
+    def flag(self) -> bool:
+        """The entry as true or false."""
+        if not isinstance(self.value, bool):
+            raise self.wrong(f"expected true or false, got {_kind(self.value)}")
+        return self.value
+
+    def texts(self) -> tuple[str, ...]:
+        """The entry as one or several strings."""
+        entries = self.value if isinstance(self.value, list) else [self]
+        if not entries:
+            raise self.wrong("expected at least one string, got an empty list")
+        return tuple(entry.text() for entry in entries)
+
+
+def read_folder(path: Path) -> dict[str, bytes]:
+    """The rule files at ``path``, by name and in the order of names: a folder's *.yaml, or one file.
+
+    Raises RulesNotFound.
+    """
+    try:
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            raise RulesNotFound(path, "no *.yaml file in this folder")
+        return {file.name: file.read_bytes() for file in files}
+    except OSError as error:
+        raise RulesNotFound(path, error.strerror or "cannot be read") from None
+
+
+def parse(file: str, raw: bytes) -> Entry:
+    """Read one YAML document. Raises InvalidRule; a key that stands twice is refused."""
+    try:
+        # A SafeLoader: it makes plain values only.
+        loader = yaml.SafeLoader(raw)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                raise InvalidRule(file, 1, "", "the file is empty; expected a mapping with 'rules'")
+            return _entry(loader, node, file, "", ())
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InvalidRule(file, line, "", f"not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise InvalidRule(file, 1, "", f"not YAML: {' '.join(str(error).split())}") from None
+
+
+def _entry(
+    loader: yaml.SafeLoader, node: yaml.Node, file: str, key: str, above: tuple[int, ...]
+) -> Entry:
+    line = node.start_mark.line + 1
+    if id(node) in above:
+        raise InvalidRule(file, line, key, "an alias that contains itself")
+    above = (*above, id(node))
+    if isinstance(node, yaml.MappingNode):
+        _refuse_duplicates(node, file, key)
+        loader.flatten_mapping(node)  # resolves <<
+        values: dict[str, Entry] = {}
+        for name_node, value_node in node.value:
+            name = loader.construct_object(name_node, deep=True)
+            if not isinstance(name, str):
+                raise InvalidRule(
+                    file, name_node.start_mark.line + 1, key, f"expected a key in words, got {name!r}"
+                )
+            inner_key = f"{key}.{name}" if key else name
+            inner = _entry(loader, value_node, file, inner_key, above)
+            values[name] = Entry(inner.value, file, name_node.start_mark.line + 1, inner_key)
+        return Entry(values, file, line, key)
+    if isinstance(node, yaml.SequenceNode):
+        entries = [
+            _entry(loader, child, file, f"{key}[{position}]", above)
+            for position, child in enumerate(node.value)
+        ]
+        return Entry(entries, file, line, key)
+    return Entry(loader.construct_object(node), file, line, key)
+
+
+def _refuse_duplicates(node: yaml.MappingNode, file: str, key: str) -> None:
+    seen = set()
+    for name_node, _ in node.value:
+        if not isinstance(name_node, yaml.ScalarNode) or name_node.tag == "tag:yaml.org,2002:merge":
+            continue
+        if name_node.value in seen:
+            inner = f"{key}.{name_node.value}" if key else name_node.value
+            raise InvalidRule(file, name_node.start_mark.line + 1, inner, "this key stands twice")
+        seen.add(name_node.value)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else repr(value)
