@@ -81,9 +81,7 @@ class BatchPublisher:
                 fresh = builder is None
                 if builder is None:
                     builder = builders[place] = self._producer.create_batch()
-                if builder.append(
-                    timestamp=now_ms, key=record.key, value=record.value, headers=headers
-                ):
+                if builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers):
                     break
                 if fresh:
                     size = len(record.value or b"")

@@ -91,7 +91,9 @@ class MemoryRows:
 
     def get(self, key: bytes) -> bytes | None:
         """See Rows."""
-        row: bytes | None = self._store.data.get(key)
+        if self._store._key_partition.get(key) != self._partition:
+            return None
+        row: bytes = self._store.data[key]
         return row
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

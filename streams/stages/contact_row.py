@@ -21,7 +21,7 @@ from events.rows import (
 )
 from events.times import parse_ms
 from mappings.moment import TicketView
-from mappings.tickets import same_state
+from mappings.tickets import has_id, same_state
 
 #: Fields of a contact that are not its profile.
 _LEFT_OUT = frozenset(
@@ -139,12 +139,19 @@ class TicketNews:
     previous: TicketState | None = None
 
 
-def take_ticket(row: ContactRow, topic: str, view: TicketView, stated_previous: str | None) -> TicketNews:
+def take_ticket(
+    row: ContactRow,
+    topic: str,
+    view: TicketView,
+    stated_previous: str | None,
+    stated_previous_id: str | None = None,
+) -> TicketNews:
     """Compare a ticket with its last known state: was it created, did its state really change?
 
     The state decides, not the topic: a change is told once, by whichever notification brings it
     first, and one that is older than what is known is old news (docs/decisions/0005-ticket-states.md).
-    ``stated_previous`` is the category before, where the payload itself tells.
+    ``stated_previous`` is the category before, and ``stated_previous_id`` the state's id, where the
+    payload itself tells.
     """
     known = row.tickets.get(view.id)
     created = topic == "ticket.created" and (known is None or not known.created_sent)
@@ -154,7 +161,7 @@ def take_ticket(row: ContactRow, topic: str, view: TicketView, stated_previous: 
         now.announced = about_state or topic == "ticket.created"
         now.created_sent = topic == "ticket.created"
         _keep_ticket(row, view.id, now)
-        changed = about_state and stated_previous != now.category
+        changed = about_state and _moved(now, stated_previous, stated_previous_id)
         previous = _category_only(stated_previous) if changed else None
         return TicketNews(created=created, changed=changed, previous=previous)
     if created:
@@ -165,7 +172,7 @@ def take_ticket(row: ContactRow, topic: str, view: TicketView, stated_previous: 
         late = about_state and not known.announced
         known.announced = known.announced or about_state
         known.at = max(known.at, view.state.at)
-        changed = late and stated_previous != known.category
+        changed = late and _moved(view.state, stated_previous, stated_previous_id)
         previous = _category_only(stated_previous) if changed else None
         return TicketNews(created=created, changed=changed, previous=previous)
     now = view.state
@@ -176,6 +183,13 @@ def take_ticket(row: ContactRow, topic: str, view: TicketView, stated_previous: 
 
 
 _STATE_TOPICS = frozenset({"ticket.state.updated", "ticket.resolved", "ticket.closed"})
+
+
+def _moved(now: TicketState, category: str | None, state_id: str | None) -> bool:
+    """Whether a payload about a ticket's state tells of a real change, going by itself alone."""
+    if state_id is not None and has_id(now):
+        return state_id != now.key
+    return category != now.category
 
 
 def _category_only(category: str | None) -> TicketState | None:

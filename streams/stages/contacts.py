@@ -22,7 +22,7 @@ from events.times import parse_ms
 from events.topics import COMPANIES, CONTACTS, DELIVERIES, TopicName, topic_name
 from mappings.moment import Moment
 from mappings.rules import RuleSet, map_moment
-from mappings.tickets import stated_previous, ticket_view
+from mappings.tickets import stated_previous, stated_previous_id, ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
 from streams.stages import contact_row
@@ -143,7 +143,9 @@ class _Work:
             return None
         for reference in _references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
-        news = contact_row.take_ticket(row, envelope.topic, view, stated_previous(item))
+        news = contact_row.take_ticket(
+            row, envelope.topic, view, stated_previous(item), stated_previous_id(item)
+        )
         at = envelope.occurred_at
         if news.created:
             happened.add("ticket_created")

@@ -1,0 +1,192 @@
+"""What the chunk transport relies on in Faust, on a broker: docs/decisions/0002-chunk-transport.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from faust.types import TP
+from small_app import SmallApp, Topic, Work, small_app
+from small_app import topic as make_topic
+
+from streams.chunks import Chunk, Ledger
+from streams.transport import ChunkConsumer
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+async def topic(broker, topic_prefix: str) -> AsyncIterator[Topic]:
+    async with make_topic(broker.bootstrap_servers, topic_prefix) as made:
+        yield made
+
+
+async def committed_everything(topic: Topic) -> bool:
+    return sum(offset or 0 for offset in (await topic.committed()).values()) == topic.published
+
+
+async def until_committed(topic: Topic) -> None:
+    async with asyncio.timeout(20):
+        while not await committed_everything(topic):  # noqa: ASYNC110  # the broker tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def test_an_agent_gets_one_chunk_per_partition_and_poll(topic: Topic, tmp_path: Path) -> None:
+    await topic.publish(3000)
+    async with small_app(topic, tmp_path) as one:
+        await one.until(lambda: len(one.seen) == 3000)
+        assert all(isinstance(chunk, Chunk) for chunk in one.chunks)
+        assert set(one.seen.values()) == {1}
+        assert len(one.chunks) <= 3000 / 20, "records come many at a time"
+        assert max(len(chunk.records) for chunk in one.chunks) <= 200
+        for chunk in one.chunks:
+            offsets = [record.offset for record in chunk.records]
+            assert offsets == list(range(chunk.first, chunk.end))
+        await until_committed(topic)
+
+
+async def test_exactly_the_end_of_finished_work_is_committed(topic: Topic, tmp_path: Path) -> None:
+    await topic.publish(400)
+    reached: dict[int, int] = {}
+
+    def half(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+            if chunk.place.partition not in reached:
+                reached[chunk.place.partition] = middle = (chunk.first + chunk.end) // 2
+                one.consumer.advance(chunk, middle)
+
+        return work
+
+    async with small_app(topic, tmp_path, half, grace_s=0.1) as one:
+        await one.until(lambda: len(reached) == 4)
+    assert {p: at or 0 for p, at in (await topic.committed()).items()} == reached
+
+    async with small_app(topic, tmp_path) as two:
+        await two.until(lambda: len(two.seen) == topic.published - sum(reached.values()))
+        assert set(two.seen.values()) == {1}
+
+
+async def test_a_chunk_that_was_not_finished_is_never_committed(topic: Topic, tmp_path: Path) -> None:
+    await topic.publish(100)
+
+    def explode(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+            raise RuntimeError("a fault in the stage")
+
+        return work
+
+    async with small_app(topic, tmp_path, explode, grace_s=0.1) as one:
+        await one.until(lambda: bool(one.errors))
+        await topic.publish(100)  # more to come, which an agent that went on would read
+    assert len(one.chunks) == 1
+    assert set((await topic.committed()).values()) == {None}
+
+    async with small_app(topic, tmp_path) as two:
+        await two.until(lambda: len(two.seen) == 200)
+
+
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+async def test_a_backlog_survives_recovery_from_the_changelog(
+    topic: Topic, tmp_path: Path, store
+) -> None:
+    await topic.publish(1000)
+    async with small_app(topic, tmp_path / "0", store=store) as one:
+        await one.until(lambda: len(one.seen) == 1000)
+        await until_committed(topic)
+    for turn in range(1, 4):
+        before = topic.published
+        await topic.publish(1000)
+        async with small_app(topic, tmp_path / str(turn), store=store) as one:
+            await one.until(lambda: len(one.seen) == 1000)
+            assert set(one.seen) == {b"value-%d" % n for n in range(before, topic.published)}
+            await until_committed(topic)
+            rows = [one.table.rows(partition) for partition in range(4)]
+            for n in range(0, topic.published, 37):
+                found = [value for row in rows if (value := row.get(b"key-%d" % n)) is not None]
+                assert found == [b"value-%d" % n]
+
+
+async def test_nothing_is_lost_when_a_rebalance_comes_before_the_first_commit(
+    topic: Topic, tmp_path: Path
+) -> None:
+    await topic.publish(200)
+    may_finish = asyncio.Event()
+
+    def hold(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            if may_finish.is_set():
+                await one.finish(chunk)
+            else:
+                one.note(chunk)  # and never says that it is done
+
+        return work
+
+    async with small_app(topic, tmp_path, hold, grace_s=0.1) as one:
+        await one.until(lambda: len(one.seen) == 200)
+        may_finish.set()
+        one.rejoin()
+        await one.until(lambda: set(one.seen.values()) == {2})
+        await until_committed(topic)
+
+
+async def test_going_back_without_a_commit_begins_at_the_beginning(topic: Topic, tmp_path: Path) -> None:
+    await topic.publish(200)
+
+    def never_done(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+
+        return work
+
+    async with small_app(topic, tmp_path, never_done, grace_s=0.1) as one:
+        await one.until(lambda: len(one.seen) == 200)
+        await one.consumer.perform_seek()
+        await one.until(lambda: set(one.seen.values()) == {2})
+
+
+def test_sources_wait_until_the_tables_are_ready() -> None:
+    source, changelog = TP("contacts", 0), TP("changelog", 0)
+    tables = SimpleNamespace(actives_ready=False)
+    consumer = SimpleNamespace(
+        app=SimpleNamespace(tables=tables),
+        ledger=Ledger(room=1),
+        _is_changelog_tp=lambda tp: tp is changelog,
+    )
+    assert ChunkConsumer._fetchable(consumer, {source, changelog}) == {changelog}
+    tables.actives_ready = True
+    assert ChunkConsumer._fetchable(consumer, {source, changelog}) == {source, changelog}
+
+
+async def test_partitions_move_without_loss(topic: Topic, tmp_path: Path) -> None:
+    async with small_app(topic, tmp_path) as one:
+        for _ in range(5):
+            publishing = asyncio.create_task(topic.publish(1000))
+            one.rejoin()
+            await publishing
+            done = topic.published
+            await one.until(lambda done=done: len(one.seen) == done)
+        await until_committed(topic)
+        assert one.errors == []
+
+
+async def test_a_stop_waits_for_the_chunk_in_work(topic: Topic, tmp_path: Path) -> None:
+    await topic.publish(1)
+    go_on = asyncio.Event()
+
+    def slow(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+            await go_on.wait()
+            one.consumer.advance(chunk, chunk.end)
+
+        return work
+
+    async with small_app(topic, tmp_path, slow, grace_s=20) as one:
+        await one.until(lambda: len(one.seen) == 1)
+        asyncio.get_running_loop().call_later(0.3, go_on.set)
+    assert await committed_everything(topic)
