@@ -1,0 +1,5 @@
+"""``python -m moebridge``."""
+
+from moebridge.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""``moebridge config``: what is set, and from where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+from rich.markup import escape
+
+from moebridge.commands.options import config_option
+from moebridge.screen import console, table
+from moebridge.setting_catalogue import CATALOGUE, value_of, written
+from moebridge.setting_problems import Purpose
+from moebridge.settings_source import load
+from moebridge.wiring import rules
+
+
+@click.group()
+def config() -> None:
+    """Look at the settings."""
+
+
+@config.command()
+@config_option
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(get_args(Purpose)),
+    default="run",
+    show_default=True,
+    help="The command that must be able to start with them.",
+)
+def check(config_file: Path | None, purpose: Purpose) -> None:
+    """Print every setting and where it comes from; exit code 2 where one is wrong or missing.
+
+    Secrets are shown as ***. The rule files are compiled too.
+    """
+    loaded = load(config_file, purpose=purpose)
+    rule_set = rules(loaded.settings)
+    rows = table("setting", "value", "from")
+    for name in CATALOGUE:
+        origin = loaded.origins.get(name, "")
+        value = written(value_of(loaded.settings, name))
+        style = None if origin else "dim"
+        rows.add_row(name, escape(value), escape(origin) or "default", style=style)
+    screen = console()
+    screen.print(rows)
+    file = f"file: {loaded.file}" if loaded.file else "no settings file"
+    rule_files = f"{len(rule_set.rules)} mapping rules, version {rule_set.version}"
+    screen.print(f"fine for `moebridge {purpose}`" if purpose != "anything" else "fine", style="green")
+    screen.print(escape(f"{file}; {rule_files}"))

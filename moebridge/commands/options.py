@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_DEBUG = "moebridge.debug"
+
+
+def debugging(ctx: click.Context) -> bool:
+    """Whether --debug was given."""
+    return bool(ctx.meta.get(_DEBUG))
+
+
+def debug_option(command: _F) -> _F:
+    """``--debug``."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda ctx, _, value: ctx.meta.update({_DEBUG: value}),
+        help="Show tracebacks of errors.",
+    )(command)
+
+
+def config_option(command: _F) -> _F:
+    """``--config FILE`` as ``config_file``, and ``--debug``."""
+    with_config = click.option(
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Settings file; else $MOEBRIDGE_CONFIG, else ./moebridge.toml where there is one.",
+    )
+    return with_config(debug_option(command))
+
+
+def parent_option(command: _F) -> _F:
+    """``--stop-with-parent``, for processes that moebridge starts itself."""
+    return click.option("--stop-with-parent", is_flag=True, hidden=True)(command)

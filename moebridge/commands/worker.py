@@ -1,0 +1,58 @@
+"""``moebridge worker``: stages, tables and delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from moebridge import logs
+from moebridge.brokers.idle_fetch import paused_idle_fetches
+from moebridge.commands.options import config_option, parent_option
+from moebridge.settings import Settings
+from moebridge.settings_source import load
+from moebridge.site import serving
+from moebridge.stopping import stop_on_signals, stop_with_parent
+from moebridge.wiring import rules, worker_config
+from moebridge.worker_site import create_app
+from streams.worker import Worker, WorkerConfig
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@config_option
+@click.option(
+    "--embedded-broker",
+    is_flag=True,
+    help="The broker is the embedded one: wait a little after fetches that brought nothing.",
+)
+@parent_option
+def worker(config_file: Path | None, embedded_broker: bool, stop_with_parent: bool) -> None:
+    """Run a worker: map events, deliver them to MoEngage.
+
+    As many as there are partitions may share the work. Topics must exist (`moebridge topics create`).
+    Answers /healthz, /readyz and /metrics on worker.http_port.
+    """
+    settings = load(config_file, purpose="worker").settings
+    logs.set_up(settings.log.level, settings.log.format, "worker")
+    config = worker_config(settings, rules(settings))
+    with paused_idle_fetches() if embedded_broker else nullcontext():
+        asyncio.run(_run(settings, config, stop_with_parent))
+
+
+async def _run(settings: Settings, config: WorkerConfig, parent: bool) -> None:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    running = Worker(config, registry)
+    site = create_app(registry, lambda: running.ready)
+    address = settings.worker.http_host, settings.worker.http_port
+    with stop_on_signals() as stop, stop_with_parent(stop, parent):
+        async with serving(site, *address, "worker.http_port") as url:
+            log.info("metrics and readiness at %s", url)
+            await running.run(stop)
+    log.info("stopped")

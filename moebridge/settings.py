@@ -1,0 +1,306 @@
+"""The settings: one typed model, read from the environment and one TOML file.
+
+What a setting means stands here once; docs/settings.md, ``moebridge config check`` and the messages
+about wrong values are made from it. ``settings_source`` reads, ``wiring`` hands on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from moebridge.setting_kinds import Expect
+from streams.failpoints import MOMENTS, Failpoints
+
+ENV_PREFIX = "MOEBRIDGE_"
+ENV_DELIMITER = "__"
+
+
+def _split(value: Any) -> Any:
+    """A list in one string: a JSON array, or values separated by commas."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not a JSON array: {error.msg} at character {error.pos}") from None
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _servers(value: str) -> str:
+    servers = [server.strip() for server in value.split(",") if server.strip()]
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        if not host or "/" in host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"{server!r} is not host:port")
+    return ",".join(servers)
+
+
+def _fits(pattern: str) -> AfterValidator:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError("holds a character that is not allowed here, or is too long")
+        return value
+
+    return AfterValidator(check)
+
+
+def _base_url(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/@:]+(:\d{1,5})?(/[^\s@]*)?", value):
+        raise ValueError("not such an address")
+    return value.rstrip("/")
+
+
+def _existing(value: Path | None) -> Path | None:
+    if value is not None and not value.exists():
+        raise ValueError("there is nothing")
+    return value
+
+
+def _failpoints(value: tuple[str, ...]) -> tuple[str, ...]:
+    Failpoints.parse(value)
+    return value
+
+
+Port = Annotated[int, Ge(0), Le(65535), Expect("a port from 1 to 65535, or 0 for a free one")]
+WorkspaceId = Annotated[str, _fits(r"[^:\s]{0,200}"), Expect("a workspace id, without a colon or blanks")]
+Secrets = Annotated[
+    tuple[Annotated[SecretStr, Field(min_length=1)], ...],
+    NoDecode,
+    BeforeValidator(_split),
+    Expect("secrets, separated by commas, or a JSON array of strings"),
+]
+IdentitySource = Literal["external_id", "email", "intercom_id"]
+
+
+class Section(BaseModel):
+    """A section of the settings: a table in the file, the first part of a variable's name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class KafkaSettings(Section):
+    """The broker and the topics on it."""
+
+    bootstrap_servers: Annotated[
+        str, AfterValidator(_servers), Expect("host:port, several separated by commas")
+    ] = Field(default="", description="Where the broker is. Empty: `run` starts an embedded one.")
+    topic_prefix: Annotated[
+        str, _fits(r"[A-Za-z0-9._-]{0,80}"), Expect("up to 80 of A-Z a-z 0-9 . _ -")
+    ] = Field(
+        default="",
+        description="Put before every topic's name and the consumer group's, so that several "
+        "installations can share a broker.",
+    )
+    partitions: Annotated[int, Ge(1), Le(1000)] = Field(
+        default=8,
+        description="Partitions of every topic: as many workers can share the work. It cannot be "
+        "changed later without moving the state.",
+    )
+    replication: Annotated[int, Ge(1), Le(10)] = Field(
+        default=1, description="Copies of every topic; 3 on a cluster that may lose a broker."
+    )
+
+
+class IntercomSettings(Section):
+    """How Intercom proves who it is."""
+
+    webhook_secrets: Secrets = Field(
+        default=(),
+        description="Client secret of the Intercom app whose webhooks come here (Developer Hub, Basic "
+        "information); two while it is being changed.",
+    )
+    workspace_id: WorkspaceId = Field(
+        default="", description="User name of the Basic auth of data connectors and Series webhooks."
+    )
+    data_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Password of that Basic auth. `moebridge auth-header` makes the header from both.",
+    )
+    data_keys: Secrets = Field(
+        default=(), description="Further passwords that are taken, while one is changed."
+    )
+
+
+class MoEngageSettings(Section):
+    """Where the deliveries go."""
+
+    workspace_id: WorkspaceId = Field(
+        default="", description="Workspace ID (Settings, Account, APIs in MoEngage)."
+    )
+    api_key: SecretStr = Field(default=SecretStr(""), description="The *Data* API key of that workspace.")
+    data_center: Literal["01", "02", "03", "04", "05", "06", "101"] = Field(
+        default="01",
+        description="The number in the dashboard's address: `dashboard-02.moengage.com` is 02.",
+    )
+    base_url: Annotated[
+        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+    ] = Field(
+        default="", description="Another server instead of `https://api-<data center>.moengage.com`."
+    )
+    timeout_s: Annotated[float, Gt(0), Le(300)] = Field(
+        default=10.0, description="How long one call may take, in seconds."
+    )
+    real_time_action: bool = Field(
+        default=False,
+        description="Send `real_time_action` with every event: one of MoEngage's FAQs asks for it where "
+        "events do not start campaigns.",
+    )
+
+
+class IngestSettings(Section):
+    """The front door: what Intercom calls."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all."
+    )
+    port: Port = Field(default=8080, description="Port to listen on.")
+    max_body_bytes: Annotated[int, Ge(1_000), Le(8_000_000)] = Field(
+        default=1_000_000,
+        description="Largest body that is taken, in bytes; a larger one is answered with 413.",
+    )
+    max_in_flight: Annotated[int, Ge(1), Le(100_000)] = Field(
+        default=2000, description="Requests in work at once; one more is answered with 429."
+    )
+    answer_deadline_s: Annotated[float, Gt(0), Le(4.5)] = Field(
+        default=1.5,
+        description="How long the broker may take to confirm an event before the answer is 429, in "
+        "seconds. Intercom waits for 5.",
+    )
+    retry_after_s: Annotated[int, Ge(1), Le(3600)] = Field(
+        default=5, description="What such an answer says in Retry-After, in seconds."
+    )
+    config_name: Annotated[
+        str, _fits(r"[A-Za-z0-9._-]{1,100}"), Expect("1 to 100 of A-Z a-z 0-9 . _ -")
+    ] = Field(default="default", description="The `configName` that connectors' URLs carry.")
+
+
+class WorkerSettings(Section):
+    """The worker: stages, tables and delivery."""
+
+    data_dir: Path = Field(
+        default=Path(".moebridge/worker"),
+        description="Folder of the tables. Keep it between runs, one for each worker: else the state is "
+        "read again from the broker.",
+    )
+    store: Literal["rocksdb", "memory"] = Field(
+        default="rocksdb", description="Where tables live; memory is for tests."
+    )
+    chunk_records: Annotated[int, Ge(1), Le(10_000)] = Field(
+        default=500, description="Most records of a partition that are worked on at once."
+    )
+    session_timeout_s: Annotated[float, Ge(6), Le(300)] = Field(
+        default=10.0,
+        description="After this many seconds without a sign of life the broker gives a worker's "
+        "partitions to others.",
+    )
+    shutdown_s: Annotated[float, Ge(1), Le(600)] = Field(
+        default=10.0, description="How long a stop may take to finish what is in work, in seconds."
+    )
+    instance_id: Annotated[
+        str, _fits(r"[A-Za-z0-9._-]{0,200}"), Expect("up to 200 of A-Z a-z 0-9 . _ -")
+    ] = Field(
+        default="",
+        description="A name of its own for each worker keeps its partitions for it through a restart "
+        "(`group.instance.id`). Empty: partitions move at every restart.",
+    )
+    http_host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address of `/healthz`, `/readyz` and `/metrics`."
+    )
+    http_port: Port = Field(default=8081, description="Port of those.")
+    failpoints: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        AfterValidator(_failpoints),
+        Expect(f"stage:moment:count, moment one of {', '.join(MOMENTS)}; several separated by commas"),
+    ] = Field(default=(), description="Test switch: fail on purpose. Never set it in production.")
+
+
+class DeliverySettings(Section):
+    """Micro-batches to MoEngage: a request goes out at the first of these bounds."""
+
+    max_elements: Annotated[int, Ge(1), Le(1000)] = Field(
+        default=100, description="Most users and events in one request."
+    )
+    max_bytes: Annotated[int, Ge(1_000), Le(128_000)] = Field(
+        default=100_000, description="Most bytes of one request; MoEngage documents 100 KB."
+    )
+    linger_ms: Annotated[int, Ge(0), Le(60_000)] = Field(
+        default=50, description="How long the first element waits for company, in milliseconds."
+    )
+
+
+class MappingSettings(Section):
+    """What becomes of an Intercom event in MoEngage."""
+
+    path: Annotated[
+        Path | None, AfterValidator(_existing), Expect("a folder of *.yaml files, or one such file")
+    ] = Field(default=None, description="Rules of your own. Empty: those that come with moebridge.")
+    identity: Annotated[
+        tuple[IdentitySource, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(min_length=1),
+        Expect("external_id, email, intercom_id in any order, separated by commas"),
+    ] = Field(
+        default=("external_id", "intercom_id"),
+        description="What makes a contact's MoEngage customer_id: the first of these that it has.",
+    )
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important lines that are written."
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="For people, or one JSON object a line."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. Made by ``settings_source.load``, which says where each value comes from."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+    )
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    intercom: IntercomSettings = Field(default_factory=IntercomSettings)
+    moengage: MoEngageSettings = Field(default_factory=MoEngageSettings)
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    mapping: MappingSettings = Field(default_factory=MappingSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @property
+    def app_id(self) -> str:
+        """The Faust app's id, which is the consumer group's name and begins the changelog topics'."""
+        return f"{self.kafka.topic_prefix}moebridge"
+
+    def changed(self, changes: Mapping[str, Any]) -> Settings:
+        """A copy with these values, by ``section.key``."""
+        sections: dict[str, Section] = {}
+        for name, value in changes.items():
+            section, _, key = name.partition(".")
+            present = sections.get(section) or getattr(self, section)
+            sections[section] = type(present).model_validate({**present.model_dump(), key: value})
+        return self.model_copy(update=sections)

@@ -1,0 +1,114 @@
+"""From settings to what each part is made with. Pure, but for reading the rule files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.config import IngestConfig
+from ingest.publisher import KafkaPublisher
+from mappings.rules import RuleSet, load
+from moebridge.settings import Settings
+from moengage.client import MoEngageConfig
+from streams.app import AppConfig
+from streams.deliver import DeliverConfig
+from streams.worker import WorkerConfig
+
+#: A record's headers and a batch's frame around a body, with room to spare, in bytes.
+_FRAME_BYTES = 100_000
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of aiokafka's clients."""
+    return {"bootstrap_servers": settings.kafka.bootstrap_servers}
+
+
+def max_message_bytes(settings: Settings) -> int:
+    """What every topic must take: twice the largest body, for a row holds a contact and its companies.
+
+    Never less than the 2 MB of the default, for rows grow whatever the bodies are.
+    """
+    return 2 * max(1_000_000, settings.ingest.max_body_bytes)
+
+
+def topic_arguments(settings: Settings) -> Mapping[str, Any]:
+    """Keyword arguments that topic_admin's create_topics and check_topics share."""
+    return {
+        "prefix": settings.kafka.topic_prefix,
+        "partitions": settings.kafka.partitions,
+        "app_id": settings.app_id,
+        "max_message_bytes": max_message_bytes(settings),
+    }
+
+
+def ingest_config(settings: Settings) -> IngestConfig:
+    """The front door's."""
+    intercom, ingest = settings.intercom, settings.ingest
+    keys = [key.get_secret_value() for key in (intercom.data_key, *intercom.data_keys)]
+    return IngestConfig(
+        webhook_secrets=tuple(secret.get_secret_value() for secret in intercom.webhook_secrets),
+        partner_credentials=tuple((intercom.workspace_id, key) for key in keys if key),
+        config_name=ingest.config_name,
+        max_body_bytes=ingest.max_body_bytes,
+        answer_deadline_s=ingest.answer_deadline_s,
+        retry_after_s=ingest.retry_after_s,
+        max_in_flight=ingest.max_in_flight,
+        topic_prefix=settings.kafka.topic_prefix,
+    )
+
+
+def publisher(settings: Settings) -> KafkaPublisher:
+    """What the front door publishes with."""
+    config = ingest_config(settings)
+    return KafkaPublisher(
+        topic=config.events_topic,
+        deadline_s=config.answer_deadline_s,
+        max_in_flight=config.max_in_flight,
+        max_record_bytes=config.max_body_bytes + _FRAME_BYTES,
+        **connection(settings),
+    )
+
+
+def rules(settings: Settings) -> RuleSet:
+    """The compiled rules. Raises MappingError with the file and line."""
+    return load(settings.mapping.path, identity=settings.mapping.identity)
+
+
+def moengage_config(settings: Settings) -> MoEngageConfig:
+    """The client's."""
+    moengage = settings.moengage
+    return MoEngageConfig(
+        workspace_id=moengage.workspace_id,
+        api_key=moengage.api_key.get_secret_value(),
+        data_center=moengage.data_center,
+        base_url=moengage.base_url,
+        timeout_s=moengage.timeout_s,
+    )
+
+
+def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
+    """The worker's."""
+    worker, delivery = settings.worker, settings.delivery
+    return WorkerConfig(
+        app=AppConfig(
+            app_id=settings.app_id,
+            bootstrap_servers=settings.kafka.bootstrap_servers,
+            data_dir=worker.data_dir,
+            prefix=settings.kafka.topic_prefix,
+            store=worker.store,
+            chunk_records=worker.chunk_records,
+            session_timeout_s=worker.session_timeout_s,
+            instance_id=worker.instance_id or None,
+        ),
+        moengage=moengage_config(settings),
+        rules=lambda: rule_set,
+        deliver=DeliverConfig(
+            max_elements=delivery.max_elements,
+            max_bytes=delivery.max_bytes,
+            linger_s=delivery.linger_ms / 1000,
+        ),
+        shutdown_s=worker.shutdown_s,
+        max_batch_bytes=max_message_bytes(settings) - _FRAME_BYTES,
+        real_time_action=settings.moengage.real_time_action,
+        failpoints=worker.failpoints,
+    )

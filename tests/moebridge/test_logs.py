@@ -1,0 +1,46 @@
+"""Log lines: for people and for machines, and what stays out of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from moebridge import logs
+
+
+def test_text_lines_carry_their_prefix(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("info", "text", "run", prefix="run | ")
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        logging.getLogger("moebridge.x").exception("it failed with %d", 3)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].endswith("Z error moebridge.x: it failed with 3")
+    assert lines[-1] == "run | ValueError: wrong"
+    assert all(line.startswith("run | ") for line in lines)
+
+
+def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("info", "json", "worker")
+    logging.getLogger("streams.x").warning("über %s", "alles")
+    logging.getLogger("streams.x").debug("not this one")
+    [line] = capsys.readouterr().err.splitlines()
+    assert {key: value for key, value in json.loads(line).items() if key != "time"} == {
+        "level": "warning",
+        "process": "worker",
+        "logger": "streams.x",
+        "message": "über alles",
+    }
+
+
+def test_libraries_never_tell_what_travels_through_them(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("debug", "text", "worker")
+    logging.getLogger("aiokafka.producer").debug("sending (key=%r value=%r)", b"key", b"body")
+    logging.getLogger("faust.agents").info("a chunk: %r", b"body")
+    logging.getLogger("streams.tables").info("[^ChunkTable: contacts]: Starting...")
+    logging.getLogger("streams.x").debug("ours")
+    assert [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "debug streams.x: ours"
+    ]

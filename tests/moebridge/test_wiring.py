@@ -1,0 +1,115 @@
+"""From settings to the parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest.config import IngestConfig
+from moebridge.settings import Settings
+from moebridge.settings_source import load
+from moebridge.wiring import ingest_config, max_message_bytes, rules, topic_arguments, worker_config
+from moengage.client import MoEngageConfig
+from streams.app import AppConfig
+from streams.deliver import DeliverConfig
+
+
+def settings(**changes: str) -> Settings:
+    return load().settings.changed({name.replace("__", "."): value for name, value in changes.items()})
+
+
+def test_the_front_door() -> None:
+    config = ingest_config(
+        settings(
+            intercom__webhook_secrets="one,two",
+            intercom__workspace_id="abc",
+            intercom__data_key="new",
+            intercom__data_keys="old,older",
+            ingest__max_body_bytes="2000",
+            ingest__max_in_flight="7",
+            ingest__answer_deadline_s="1",
+            ingest__retry_after_s="9",
+            ingest__config_name="mine",
+            kafka__topic_prefix="eu.",
+        )
+    )
+    assert config == IngestConfig(
+        webhook_secrets=("one", "two"),
+        partner_credentials=(("abc", "new"), ("abc", "old"), ("abc", "older")),
+        config_name="mine",
+        max_body_bytes=2000,
+        answer_deadline_s=1.0,
+        retry_after_s=9,
+        max_in_flight=7,
+        topic_prefix="eu.",
+    )
+
+
+def test_no_data_key_lets_nobody_in() -> None:
+    assert ingest_config(settings(intercom__webhook_secrets="one")).partner_credentials == ()
+
+
+def test_the_worker() -> None:
+    chosen = settings(
+        kafka__bootstrap_servers="a:1,b:2",
+        kafka__topic_prefix="eu.",
+        moengage__workspace_id="ABC",
+        moengage__api_key="key",
+        moengage__data_center="101",
+        moengage__base_url="http://127.0.0.1:1/",
+        moengage__timeout_s="3",
+        moengage__real_time_action="true",
+        worker__data_dir="there",
+        worker__store="memory",
+        worker__chunk_records="9",
+        worker__session_timeout_s="7",
+        worker__shutdown_s="4",
+        worker__instance_id="w-1",
+        worker__failpoints="route:after_outputs:2",
+        delivery__max_elements="10",
+        delivery__max_bytes="5000",
+        delivery__linger_ms="250",
+    )
+    rule_set = rules(chosen)
+    config = worker_config(chosen, rule_set)
+    assert config.app == AppConfig(
+        app_id="eu.moebridge",
+        bootstrap_servers="a:1,b:2",
+        data_dir=Path("there"),
+        prefix="eu.",
+        store="memory",
+        chunk_records=9,
+        session_timeout_s=7.0,
+        instance_id="w-1",
+    )
+    assert config.moengage == MoEngageConfig("ABC", "key", "101", "http://127.0.0.1:1", 3.0)
+    assert config.deliver == DeliverConfig(max_elements=10, max_bytes=5000, linger_s=0.25)
+    assert (config.shutdown_s, config.real_time_action) == (4.0, True)
+    assert config.failpoints == ("route:after_outputs:2",)
+    assert config.rules() is rule_set
+
+
+def test_a_worker_without_a_name_is_no_static_member() -> None:
+    chosen = settings(moengage__workspace_id="ABC", moengage__api_key="key")
+    assert worker_config(chosen, rules(chosen)).app.instance_id is None
+
+
+@pytest.mark.parametrize("max_body_bytes", ["1000", "1000000", "8000000"])
+def test_what_the_front_door_takes_fits_everywhere_behind_it(max_body_bytes: str) -> None:
+    chosen = settings(
+        ingest__max_body_bytes=max_body_bytes, moengage__workspace_id="ABC", moengage__api_key="key"
+    )
+    headers = 4_000
+    batch = worker_config(chosen, rules(chosen)).max_batch_bytes
+    assert int(max_body_bytes) + headers <= batch <= max_message_bytes(chosen)
+    assert topic_arguments(chosen)["max_message_bytes"] == max_message_bytes(chosen)
+
+
+def test_rules_of_ones_own() -> None:
+    Path("mine.yaml").write_text(
+        "rules:\n  - when: contact\n    user: true\n    attributes: {u_n: contact.name}\n"
+    )
+    chosen = settings(mapping__path="mine.yaml", mapping__identity="email,intercom_id")
+    assert len(rules(chosen).rules) == 1
+    assert rules(chosen).identity == ("email", "intercom_id")
