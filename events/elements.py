@@ -87,7 +87,7 @@ class Delivery:
             )
         except KeyError as error:
             raise InvalidRecord(f"header {error.args[0]!r}: missing") from None
-        except ValueError as error:
+        except (AttributeError, TypeError, ValueError) as error:  # a header may come without a value
             raise InvalidRecord(f"headers: {error}") from None
 
 

@@ -7,7 +7,7 @@ travels in the record's headers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -84,13 +84,33 @@ class Envelope:
                 occurred_at=int(fields["occurred_at"]),
                 payload=value,
             )
-        except KeyError as error:
-            raise InvalidRecord(f"header {error.args[0]!r}: missing or unknown") from None
-        except ValueError as error:
-            raise InvalidRecord(f"headers: {error}") from None
+        except (KeyError, AttributeError, TypeError, ValueError):
+            raise InvalidRecord(_what_is_wrong(fields)) from None
+
+
+def _what_is_wrong(fields: Mapping[str, bytes | None]) -> str:
+    """Which header it is; a header may come without a value."""
+    for name, read in _READ.items():
+        value = fields.get(name)
+        if value is None:
+            return f"header {name!r}: missing"
+        try:
+            read(value)
+        except (KeyError, ValueError):
+            return f"header {name!r}: cannot be read"
+    return "headers: cannot be read"
 
 
 _SOURCES = {source.encode(): source for source in Source}
+_READ: Mapping[str, Callable[[bytes], object]] = {
+    "source": _SOURCES.__getitem__,
+    "topic": bytes.decode,
+    "event_id": bytes.decode,
+    "workspace": bytes.decode,
+    "config": bytes.decode,
+    "received_at": int,
+    "occurred_at": int,
+}
 
 
 def webhook_envelope(body: bytes, document: dict[str, Any], *, config: str, received_at: int) -> Envelope:

@@ -24,13 +24,16 @@ TICKETS_MAX = 100
 class Membership:
     """A contact's tie to a company, as the contact's row knows it. Times in milliseconds.
 
-    ``snapshot`` is what the company last sent; None until it has.
+    ``at`` is when it began, or ended; ``confirmed_at`` the latest time for which that was told;
+    ``ended_at`` when it ended last, 0 for never. ``snapshot`` is what the company last sent.
     """
 
     at: int
     member: bool = True
     snapshot: dict[str, Any] | None = None
     snapshot_at: int = 0
+    confirmed_at: int = 0
+    ended_at: int = 0
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ class ContactRow:
     sent: str = ""
     #: ``modified_at`` of the newest connector body that was taken for this contact, ms.
     partner_at: int = 0
+    #: When the newest whole list of companies was told, ms.
+    listed_at: int = 0
 
     def encode(self) -> bytes:
         """The row's bytes."""
@@ -82,12 +87,17 @@ class ContactRow:
 
 @dataclass(slots=True)
 class CompanyRow:
-    """A company as last told. Its members stand under keys of their own (``member_key``)."""
+    """A company as last told. Its members stand under keys of their own (``member_key``).
+
+    ``told_at`` holds when each field was last told, in ms: some payloads tell only part of a company,
+    and the parts come in any order.
+    """
 
     company_id: str
     profile: dict[str, Any] = field(default_factory=dict)
     updated_at: int = 0
     deleted: bool = False
+    told_at: dict[str, int] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The row's bytes."""
@@ -101,12 +111,16 @@ class CompanyRow:
 
 def company_key(company_id: str) -> bytes:
     """The key of a company's row in the companies table."""
-    return b"c\0" + company_id.encode()
+    return b"c" + company_id.encode()
 
 
 def members_prefix(company_id: str) -> bytes:
-    """What the keys of all members of a company begin with, and no other key does."""
-    return b"m\0" + company_id.encode() + b"\0"
+    """What the keys of all members of a company begin with, and no other key does.
+
+    The id's length comes before it, so that no id is the beginning of another.
+    """
+    encoded = company_id.encode()
+    return b"m" + len(encoded).to_bytes(4, "big") + encoded
 
 
 def member_key(company_id: str, contact_id: str) -> bytes:

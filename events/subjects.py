@@ -32,7 +32,7 @@ def subjects_of(source: Source, topic: str, document: Mapping[str, Any]) -> Subj
         return Subjects(contacts=_ids([_partner_contact(document)]))
     item = item_of(document)
     family = topic.partition(".")[0]
-    if family in ("contact", "visitor"):
+    if family in ("contact", "visitor", "granular"):
         return Subjects(contacts=_ids([_mapping(item.get("contact"), item).get("id")]))
     if family == "company":
         company = _mapping(item.get("company"), item)
@@ -45,6 +45,11 @@ def subjects_of(source: Source, topic: str, document: Mapping[str, Any]) -> Subj
     if family == "event":
         return Subjects(contacts=_ids([item.get("intercom_user_id")]))
     return Subjects()
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can be an id of ours: a string of 1 to 256 printable characters."""
+    return isinstance(value, str) and 0 < len(value) <= 256 and value.isprintable()
 
 
 def item_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -83,6 +88,4 @@ def _mapping(value: Any, otherwise: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _ids(values: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(value for value in values if isinstance(value, str) and 0 < len(value) <= 256)
-    )
+    return tuple(dict.fromkeys(value for value in values if is_id(value)))

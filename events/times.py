@@ -41,7 +41,7 @@ def parse_ms(value: Any) -> int | None:
 def _from_number(value: float) -> int | None:
     if not 0 < value < _SECONDS_END * 1000:  # also refuses NaN
         return None
-    return int(value) if value >= _SECONDS_END else int(value * 1000)
+    return int(value) if value >= _SECONDS_END else round(value * 1000)
 
 
 def iso_utc(ms: int) -> str:

@@ -78,6 +78,7 @@ class Ledger:
         """Partitions were revoked: their chunks are somebody else's now."""
         for place in places:
             self._books.pop(place, None)
+        self._in_work = {chunk for chunk in self._in_work if chunk.place in self._books}
 
     def has_room(self, place: Place) -> bool:
         """Whether more of this partition may be fetched."""
@@ -115,8 +116,12 @@ class Ledger:
         self._in_work.add(chunk)
         return True
 
+    def holds(self, chunk: Chunk) -> bool:
+        """Whether the chunk still counts: its partition was not given back meanwhile."""
+        return self._current(chunk)
+
     def advance(self, chunk: Chunk, offset: int) -> bool:
-        """Everything of the chunk below ``offset`` is done. False: the chunk is void.
+        """Everything of the chunk below ``offset`` is done. False: the chunk is void, or was finished.
 
         Raises ChunkLost where an earlier chunk of the partition is still out.
         """
@@ -124,13 +129,15 @@ class Ledger:
             self._in_work.discard(chunk)
             return False
         books = self._books[chunk.place]
-        if books.outstanding[0] is not chunk:
-            head = books.outstanding[0]
+        if chunk not in books.outstanding:
+            return False  # finished before
+        head = books.outstanding[0]
+        if head is not chunk:
             raise ChunkLost(
                 f"{chunk.place.topic}[{chunk.place.partition}]: offsets {chunk.first} to {offset - 1} "
                 f"are done, but {head.first} to {head.end - 1} never came back"
             )
-        books.done = offset
+        books.done = max(offset, books.done or 0)
         if offset >= chunk.end:
             books.outstanding.popleft()
             books.records -= len(chunk.records)

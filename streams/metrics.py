@@ -67,6 +67,13 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
 }
 
 
+def kind_of_metric(name: MetricName) -> str:
+    """counter, histogram or gauge."""
+    if name in get_args(CounterName):
+        return "counter"
+    return "histogram" if name in get_args(HistogramName) else "gauge"
+
+
 class Metrics:
     """The collectors of one worker."""
 

@@ -49,8 +49,9 @@ class BatchPublisher:
     and a replay of old events is not expired at once; their own times are in the headers.
     """
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, max_record_bytes: int = 1_000_000) -> None:
         self._producer = producer
+        self._max_record_bytes = max_record_bytes
         self._partitions: dict[str, int] = {}
 
     async def publish(self, records: Iterable[Outgoing], now_ms: int) -> Mapping[Place, int]:

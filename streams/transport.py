@@ -192,6 +192,10 @@ class ChunkConsumer(driver.Consumer):
         """A stage wants to work on the chunk. False: it is void; drop it."""
         return self.ledger.begin(chunk)
 
+    def holds(self, chunk: Chunk) -> bool:
+        """Whether the chunk still counts."""
+        return self.ledger.holds(chunk)
+
     def advance(self, chunk: Chunk, offset: int) -> None:
         """A stage has everything of the chunk below ``offset`` behind it, confirmed."""
         self.ledger.advance(chunk, offset)

@@ -64,6 +64,7 @@ class Worker:
         self.ready = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._failpoints = Failpoints.parse(config.failpoints)
+        self._consumer: ChunkConsumer | None = None
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set. Raises StreamsError where the worker cannot go on."""
@@ -73,7 +74,7 @@ class Worker:
             transport = AiohttpTransport()
             stack.push_async_callback(transport.close)
             client = MoEngageClient(self.config.moengage, transport, time.time)
-            app, deliver = self._build(BatchPublisher(producer), client)
+            app, deliver = self._build(BatchPublisher(producer, self.config.max_batch_bytes), client)
             await self._check_partitions(producer)
             await self._serve(app, deliver, stop, on_ready)
 
@@ -104,7 +105,7 @@ class Worker:
             Companies(config.prefix),
         ]
         tables: dict[str, ChunkTable] = {name: make_table(app, name) for name in TABLES}
-        consumer = _consumer(app)
+        self._consumer = consumer = _consumer(app)
         consumer.grace_s = self.config.shutdown_s
         for stage in stages:
             runner = StageRunner(
@@ -151,6 +152,8 @@ class Worker:
             failure = StageFailed(f"stage {stage}: {type(error).__name__}: {error}")
             failure.__cause__ = error
             self._failure.set_exception(failure)
+            if self._consumer is not None:
+                self._consumer.grace_s = 0.0  # what failed will not finish, however long one waits
 
     async def _serve(
         self, app: faust.App, deliver: Deliver, stop: asyncio.Event, on_ready: Callable[[], None]

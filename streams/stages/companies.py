@@ -12,14 +12,13 @@ from typing import Any
 
 from events.codec import decode_object
 from events.envelope import Envelope
-from events.errors import InvalidRecord
 from events.joins import CompanySnapshot, MembershipChange, kind_of_record
 from events.rows import CompanyRow, company_key, member_key, members_prefix
 from events.subjects import item_of
 from events.times import parse_ms
 from events.topics import COMPANIES, CONTACTS, TopicName, topic_name
 from streams.publishing import Outgoing
-from streams.stages.stage import Step, each_record
+from streams.stages.stage import Step, each_record, key_text
 from streams.state import State
 
 #: Fields that change without the company being another one; a change of these alone is not told.
@@ -43,9 +42,7 @@ class Companies:
         result = Step()
 
         def handle(record: Any) -> None:
-            if not record.key:
-                raise InvalidRecord("key: expected the company's id")
-            company_id = record.key.decode()
+            company_id = key_text(record, "the company's id")
             envelope = Envelope.from_record(record.value, record.headers)
             if kind_of_record(record.headers) == "membership":
                 change = MembershipChange.from_envelope(envelope)
@@ -74,25 +71,20 @@ class Companies:
     def _event(self, company_id: str, envelope: Envelope, state: State) -> list[Outgoing]:
         row = _row(company_id, state)
         item = item_of(decode_object(envelope.payload))
-        company = item.get("company") if isinstance(item.get("company"), dict) else item
-        assert company is not None
+        inner = item.get("company")
+        company: Mapping[str, Any] = inner if isinstance(inner, dict) else item
+        before = _telling(row.profile)
         if company.get("deleted") is True:
             if row.deleted:
                 return []
-            row.deleted, row.profile, row.updated_at = True, {}, envelope.occurred_at
-        else:
-            at = parse_ms(company.get("updated_at")) or envelope.occurred_at
-            if row.deleted or at < row.updated_at:
-                return []
-            profile = _merged(row.profile, company)
-            changed = _telling(profile) != _telling(row.profile)
-            if not changed and at == row.updated_at:
-                return []
-            row.profile, row.updated_at = profile, at
-            if not changed:
-                state.put(company_key(company_id), row.encode())
-                return []
+            # Nothing is newer than the end, whose time is told in whole seconds.
+            row.updated_at = max(row.updated_at, envelope.occurred_at)
+            row.deleted, row.profile, row.told_at = True, {}, {}
+        elif row.deleted or not _take(row, company, envelope.occurred_at):
+            return []
         state.put(company_key(company_id), row.encode())
+        if not row.deleted and _telling(row.profile) == before:
+            return []
         prefix = members_prefix(company_id)
         members = [key[len(prefix) :] for key, known in state.scan(prefix) if known.startswith(b"+")]
         return self._snapshots(members, row, envelope)
@@ -108,14 +100,28 @@ def _row(company_id: str, state: State) -> CompanyRow:
     return CompanyRow(company_id) if raw is None else CompanyRow.decode(raw)
 
 
-def _merged(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known, with what was told; a field that is told as null is dropped.
+def _take(row: CompanyRow, company: Mapping[str, Any], occurred_at: int) -> bool:
+    """Take every field that is not older than what is known of it; whether there was any.
 
-    Some topics tell only part of a company (company.contact.attached has no plan, size, website), so
-    what is not mentioned stays.
+    Some payloads tell only part of a company (company.contact.attached has no plan, size, website), so
+    an older whole one may still tell what a newer part did not. A field told as null is dropped.
     """
-    merged = {**known, **{k: v for k, v in told.items() if k not in _LEFT_OUT}}
-    return {k: v for k, v in merged.items() if v is not None and v != {} and v != []}
+    at = parse_ms(company.get("updated_at")) or occurred_at
+    taken = False
+    for name, value in company.items():
+        if name in _LEFT_OUT or row.told_at.get(name, -1) > at:
+            continue
+        empty = value is None or value == {} or value == []
+        if row.told_at.get(name) == at and row.profile.get(name) == (None if empty else value):
+            continue
+        taken = True
+        row.told_at[name] = at
+        if empty:
+            row.profile.pop(name, None)
+        else:
+            row.profile[name] = value
+    row.updated_at = max(row.updated_at, at)
+    return taken
 
 
 def _telling(profile: Mapping[str, Any]) -> dict[str, Any]:

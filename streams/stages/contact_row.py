@@ -19,6 +19,7 @@ from events.rows import (
     Membership,
     TicketState,
 )
+from events.subjects import is_id
 from events.times import parse_ms
 from mappings.moment import TicketView
 from mappings.tickets import has_id, same_state
@@ -37,12 +38,16 @@ _RESOLVED = "resolved"
 
 def remember(row: ContactRow, event_id: str, received_at: int) -> bool:
     """Note an event. False where the row has seen it: it is a duplicate."""
-    digest = event_id.startswith(DIGEST_PREFIX)
-    short = ("d" if digest else "n") + event_id[-24:]
-    before = row.seen.get(short)
-    if before is not None and (not digest or abs(received_at - before) <= DIGEST_AGE_MS):
-        return False
-    row.seen.pop(short, None)
+    if event_id.startswith(DIGEST_PREFIX):
+        body = f"d{event_id[-24:]}@"
+        times = (at for short, at in row.seen.items() if short.startswith(body))
+        if any(abs(received_at - at) <= DIGEST_AGE_MS for at in times):
+            return False
+        short = f"{body}{received_at}"
+    else:
+        short = f"n{event_id[-24:]}"
+        if short in row.seen:
+            return False
     row.seen[short] = received_at
     if len(row.seen) > SEEN_MAX:
         horizon = received_at - SEEN_AGE_MS
@@ -91,13 +96,10 @@ def take_companies(row: ContactRow, listed: Any, at: int) -> list[tuple[str, boo
     """
     if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
         return []
-    ids = [
-        entry["id"]
-        for entry in listed["data"]
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"]
-    ]
+    ids = [entry["id"] for entry in listed["data"] if isinstance(entry, dict) and is_id(entry.get("id"))]
     changes = [change for one in ids if (change := set_member(row, one, member=True, at=at))]
     if not listed.get("has_more"):
+        row.listed_at = max(row.listed_at, at)
         for known in [c for c, tie in row.companies.items() if tie.member and c not in ids]:
             if change := set_member(row, known, member=False, at=at):
                 changes.append(change)
@@ -108,13 +110,21 @@ def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tu
     """Note a membership that began or ended; None where that is known, or older than what is."""
     tie = row.companies.get(company_id)
     if tie is None:
-        row.companies[company_id] = Membership(at=at, member=member)
+        if member and at < row.listed_at:
+            return None  # a newer whole list did not have it any more
+        ended_at = 0 if member else at
+        row.companies[company_id] = Membership(at, member, confirmed_at=at, ended_at=ended_at)
         return (company_id, True) if member else None
-    if at < tie.at or tie.member == member:
+    if tie.member == member:
+        if member and tie.ended_at < at < tie.at:
+            tie.at = at  # it began earlier than was known
+        tie.confirmed_at = max(tie.confirmed_at, at)
         return None
-    tie.at, tie.member = at, member
+    if at < tie.confirmed_at:
+        return None
+    tie.at, tie.member, tie.confirmed_at = at, member, at
     if not member:
-        tie.snapshot, tie.snapshot_at = None, 0
+        tie.ended_at, tie.snapshot, tie.snapshot_at = at, None, 0
     return company_id, member
 
 
@@ -124,7 +134,8 @@ def take_snapshot(row: ContactRow, company_id: str, profile: Mapping[str, Any] |
     if tie is None or not tie.member or at < tie.snapshot_at:
         return False
     if profile is None:
-        tie.member, tie.at, tie.snapshot, tie.snapshot_at = False, max(at, tie.at), None, 0
+        tie.at = tie.confirmed_at = tie.ended_at = max(at, tie.confirmed_at)
+        tie.member, tie.snapshot, tie.snapshot_at = False, None, 0
         return True
     tie.snapshot, tie.snapshot_at = dict(profile), at
     return True
@@ -154,34 +165,39 @@ def take_ticket(
     payload itself tells.
     """
     known = row.tickets.get(view.id)
-    created = topic == "ticket.created" and (known is None or not known.created_sent)
-    about_state = topic in _STATE_TOPICS
-    if known is None:
-        now = view.state
-        now.announced = about_state or topic == "ticket.created"
-        now.created_sent = topic == "ticket.created"
-        _keep_ticket(row, view.id, now)
-        changed = about_state and _moved(now, stated_previous, stated_previous_id)
-        previous = _category_only(stated_previous) if changed else None
-        return TicketNews(created=created, changed=changed, previous=previous)
-    if created:
-        known.created_sent = True
-    if view.state.at < known.at:
-        return TicketNews(created=created)
-    if same_state(known, view.state):
-        late = about_state and not known.announced
-        known.announced = known.announced or about_state
-        known.at = max(known.at, view.state.at)
-        changed = late and _moved(view.state, stated_previous, stated_previous_id)
-        previous = _category_only(stated_previous) if changed else None
-        return TicketNews(created=created, changed=changed, previous=previous)
     now = view.state
-    now.created_sent = known.created_sent or created
-    now.reopened = known.reopened + (known.category == _RESOLVED and now.category != _RESOLVED)
-    _keep_ticket(row, view.id, now)
-    return TicketNews(created=created, changed=True, previous=known)
+    creation = topic == _CREATION
+    about_state = topic in _STATE_TOPICS
+    created = creation and (known is None or not known.created_sent)
+    if known is not None and created:
+        known.created_sent = True
+    if known is not None and not now.category:
+        return TicketNews(created=created)  # a ticket without its state tells nothing of it
+    if known is None or not known.category:
+        changed = about_state and _moved(now, stated_previous, stated_previous_id)
+        now.announced = about_state or creation
+        now.created_sent = creation or (known is not None and known.created_sent)
+        _keep_ticket(row, view.id, now)
+    elif same_state(known, now):
+        late = about_state and not known.announced
+        changed = late and _moved(now, stated_previous, stated_previous_id)
+        known.announced = known.announced or about_state or creation
+        known.at = max(known.at, now.at)
+        if has_id(now) and not has_id(known):
+            known.key, known.internal_label = now.key, now.internal_label
+            known.external_label = now.external_label
+    elif now.at < known.at or (creation and now.at == known.at):
+        return TicketNews(created=created)  # old news: a creation is older than any move
+    else:
+        now.created_sent = known.created_sent
+        now.reopened = known.reopened + (known.category == _RESOLVED and now.category != _RESOLVED)
+        _keep_ticket(row, view.id, now)
+        return TicketNews(created=created, changed=True, previous=known)
+    previous = _category_only(stated_previous) if changed else None
+    return TicketNews(created=created, changed=changed, previous=previous)
 
 
+_CREATION = "ticket.created"
 _STATE_TOPICS = frozenset({"ticket.state.updated", "ticket.resolved", "ticket.closed"})
 
 

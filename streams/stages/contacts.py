@@ -14,7 +14,6 @@ from typing import Any
 from events.codec import canonical, decode_object
 from events.elements import Delivery, Element, UserElement
 from events.envelope import Envelope, Source
-from events.errors import InvalidRecord
 from events.joins import CompanySnapshot, MembershipChange, kind_of_record
 from events.rows import ContactRow
 from events.subjects import item_of, ticket_of
@@ -26,7 +25,7 @@ from mappings.tickets import stated_previous, stated_previous_id, ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
 from streams.stages import contact_row
-from streams.stages.stage import Step, each_record
+from streams.stages.stage import Step, each_record, key_text
 from streams.state import State
 
 
@@ -69,9 +68,7 @@ class _Work:
 
     def handle(self, record: Any) -> None:
         """Take one record in."""
-        if not record.key:
-            raise InvalidRecord("key: expected the contact's id")
-        contact_id = record.key.decode()
+        contact_id = key_text(record, "the contact's id")
         envelope = Envelope.from_record(record.value, record.headers)
         if kind_of_record(record.headers) == "snapshot":
             self._snapshot(contact_id, envelope)
@@ -134,13 +131,11 @@ class _Work:
         happened: set[str] = set()
         if self._contact_part(row, envelope, item, family):
             happened.add("contact")
-        if family != "ticket":
+        view = ticket_view(item) if family == "ticket" else None
+        if view is None:
             if not happened:
                 return None
             return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
-        view = ticket_view(item)
-        if view is None:
-            return None
         for reference in _references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
         news = contact_row.take_ticket(
@@ -165,9 +160,9 @@ class _Work:
     ) -> bool:
         """Take in the contact that a payload carries; whether its user may have changed by it."""
         inner = item.get("contact")
-        contact = inner if isinstance(inner, dict) else item
-        if inner is None and family not in ("contact", "visitor"):
-            return False
+        contact = inner if isinstance(inner, dict) else item if family in _BARE else {}
+        if contact.get("id") != row.contact_id:
+            return False  # the payload is about this contact, but carries none or another one
         if contact.get("deleted") is True:
             return self._deleted(row, envelope)
         at = max(parse_ms(contact.get("updated_at")) or 0, envelope.occurred_at)
@@ -183,10 +178,11 @@ class _Work:
                     changes.append(change)
         elif fresh:
             changes = contact_row.take_companies(row, contact.get("companies"), row.updated_at)
-        self._tell_companies(row, changes, at, envelope)
+        self._tell_companies(row, changes, envelope)
         if not fresh and not changes:
             self.result.counts["stale"] += 1
-        return fresh or bool(changes)
+        # Also an older attachment may tell since when, and so which company is the primary one.
+        return fresh or family == "company"
 
     def _deleted(self, row: ContactRow, envelope: Envelope) -> bool:
         ended = [
@@ -194,17 +190,19 @@ class _Work:
             for company_id, tie in row.companies.items()
             if tie.member
             and (change := contact_row.set_member(
-                row, company_id, member=False, at=max(tie.at, envelope.occurred_at)
+                row, company_id, member=False, at=max(tie.confirmed_at, envelope.occurred_at)
             ))
         ]  # fmt: skip
-        self._tell_companies(row, ended, envelope.occurred_at, envelope)
+        self._tell_companies(row, ended, envelope)
         row.deleted = True
         return False
 
     def _tell_companies(
-        self, row: ContactRow, changes: Sequence[tuple[str, bool]], at: int, cause: Envelope
+        self, row: ContactRow, changes: Sequence[tuple[str, bool]], cause: Envelope
     ) -> None:
         for company_id, member in changes:
+            # Both sides of the join must judge later reports by the same time.
+            at = row.companies[company_id].confirmed_at
             value, headers = MembershipChange(row.contact_id, member, at).record(cause)
             self.result.out.append(Outgoing(self._companies, company_id.encode(), value, headers))
 
@@ -237,6 +235,10 @@ class _Work:
             body=render(element, now_ms=self._now_ms, real_time_action=self._real_time_action),
         )
         return Outgoing(self._deliveries, element.customer_id.encode(), delivery.body, delivery.headers())
+
+
+#: Topics whose item is the contact itself, where it does not hold one.
+_BARE = frozenset({"contact", "visitor", "granular"})
 
 
 def _references(ticket: Mapping[str, Any], contact_id: str) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from events.elements import DeadLetter
-from events.errors import InvalidData
+from events.errors import InvalidData, InvalidRecord
 from events.topics import DEAD_LETTERS, TopicName, topic_name
 from streams.publishing import Outgoing
 from streams.state import State
@@ -59,6 +59,16 @@ def each_record(
             step.counts["dead_lettered"] += 1
             step.out.append(dead_letter(stage, prefix, record, str(error), now_ms))
     return step
+
+
+def key_text(record: Any, what: str) -> str:
+    """The record's key, which must be ``what`` as text. Raises InvalidRecord."""
+    if not record.key:
+        raise InvalidRecord(f"key: expected {what}, got nothing")
+    try:
+        return str(record.key, "utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRecord(f"key: expected {what}, got bytes that are no UTF-8") from None
 
 
 def dead_letter(
