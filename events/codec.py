@@ -63,7 +63,7 @@ def _byte_position(raw: bytes, character: int) -> int:
 
 def _deeper_than(value: Any, levels: int) -> bool:
     inner = value.values() if type(value) is dict else value if type(value) is list else ()
-    return levels < 0 or any(
+    return levels < 1 or any(
         _deeper_than(one, levels - 1) for one in inner if type(one) is dict or type(one) is list
     )
 

@@ -6,11 +6,14 @@ Shapes are those of captured payloads and Intercom's documentation: the topic de
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from events.envelope import Source
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ def subjects_of(source: Source, topic: str, document: Mapping[str, Any]) -> Subj
     return Subjects()
 
 
-def is_id(value: Any) -> bool:
-    """Whether a value can be an id of ours: a string of 1 to 256 printable characters."""
-    return isinstance(value, str) and 0 < len(value) <= 256 and value.isprintable()
+def is_id(value: Any) -> TypeGuard[str]:
+    """Whether a value can be an id of ours: a string of 1 to 256, without control characters."""
+    return isinstance(value, str) and 0 < len(value) <= 256 and not _CONTROL.search(value)
 
 
 def item_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -99,7 +99,7 @@ class Ledger:
     def enter(self, place: Place, records: Sequence[Any]) -> Chunk | None:
         """Write down what was fetched; None where all of it is already out or done."""
         books = self._progress(place)
-        if books.expected is not None:
+        if books.expected is not None and records and records[0].offset < books.expected:
             records = [record for record in records if record.offset >= books.expected]
         if not records:
             return None

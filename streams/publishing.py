@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -17,8 +16,7 @@ from streams.errors import PublishFailed, RecordTooLarge
 Headers = Sequence[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One record to publish. ``topic`` is the name on the broker.
 
     Without a ``partition`` the key decides (events.keys.partition_for).
@@ -78,17 +76,16 @@ class BatchPublisher:
             place = Place(record.topic, partition)
             builder = builders.get(place)
             headers = record.headers if isinstance(record.headers, list) else list(record.headers)
-            while True:
-                fresh = builder is None
-                if builder is None:
-                    builder = builders[place] = self._producer.create_batch()
-                if builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers):
-                    break
-                if fresh:
-                    size = len(record.value or b"")
-                    raise RecordTooLarge(f"{record.topic}: a record of {size} bytes fits no batch")
-                await send(place, builder)
-                builder = None
+            size = len(record.value or b"")
+            if size > self._max_record_bytes:  # aiokafka takes a batch's first record whatever its size
+                raise RecordTooLarge(f"{record.topic}: a record of {size} bytes fits no batch")
+            if builder is None or not builder.append(
+                timestamp=now_ms, key=record.key, value=record.value, headers=headers
+            ):
+                if builder is not None:
+                    await send(place, builder)
+                builder = builders[place] = self._producer.create_batch()
+                builder.append(timestamp=now_ms, key=record.key, value=record.value, headers=headers)
         for place, builder in builders.items():
             if not builder.closed():
                 await send(place, builder)

@@ -65,7 +65,8 @@ class StageRunner:
         name, now_ms = self._stage.name, self._now_ms()
         fail = self._failpoints.passing
         fail(name, "before_step")
-        rows: Any = self._table.rows(chunk.place.partition) if self._table else _NO_ROWS
+        # A Faust table is a mapping: its truth is its length, which counts every row.
+        rows: Any = _NO_ROWS if self._table is None else self._table.rows(chunk.place.partition)
         state = State(rows)
         result = self._stage.step(chunk.records, state, now_ms)
         if result.out:

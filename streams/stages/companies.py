@@ -22,8 +22,8 @@ from streams.stages.stage import Step, each_record, key_text
 from streams.state import State
 
 #: Fields that change without the company being another one; a change of these alone is not told.
-_BOOKKEEPING = frozenset({"updated_at", "last_request_at"})
-_LEFT_OUT = frozenset({"type", "app_id", "links"})
+_BOOKKEEPING = frozenset({"updated_at", "last_request_at", "session_count", "user_count"})
+_LEFT_OUT = frozenset({"type", "app_id", "links", "plan_id"})
 
 
 class Companies:

@@ -49,12 +49,9 @@ def remember(row: ContactRow, event_id: str, received_at: int) -> bool:
         if short in row.seen:
             return False
     row.seen[short] = received_at
-    if len(row.seen) > SEEN_MAX:
-        horizon = received_at - SEEN_AGE_MS
-        for old in [key for key, at in row.seen.items() if at < horizon]:
-            del row.seen[old]
-        while len(row.seen) > SEEN_MAX:
-            del row.seen[next(iter(row.seen))]
+    horizon = received_at - SEEN_AGE_MS
+    while len(row.seen) > SEEN_MAX or row.seen[next(iter(row.seen))] < horizon:
+        del row.seen[next(iter(row.seen))]
     return True
 
 
@@ -89,18 +86,23 @@ def take_reference(row: ContactRow, reference: Mapping[str, Any]) -> None:
         row.profile["external_id"] = external_id
 
 
-def take_companies(row: ContactRow, listed: Any, at: int) -> list[tuple[str, bool]]:
+def take_companies(
+    row: ContactRow, listed: Any, at: int, *, but: str | None = None
+) -> list[tuple[str, bool]]:
     """Compare the contact's own list with what is known: memberships that began or ended.
 
-    A list of more than ten companies tells only some of them (``has_more``), so it ends none.
+    A list of more than ten companies tells only some of them (``has_more``), so it ends none. ``but``
+    is left out: the company that the event itself is about, which the list tells wrong.
     """
     if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
         return []
     ids = [entry["id"] for entry in listed["data"] if isinstance(entry, dict) and is_id(entry.get("id"))]
-    changes = [change for one in ids if (change := set_member(row, one, member=True, at=at))]
+    changes = [
+        change for one in ids if one != but and (change := set_member(row, one, member=True, at=at))
+    ]
     if not listed.get("has_more"):
         row.listed_at = max(row.listed_at, at)
-        for known in [c for c, tie in row.companies.items() if tie.member and c not in ids]:
+        for known in [company for company in row.companies if company not in ids and company != but]:
             if change := set_member(row, known, member=False, at=at):
                 changes.append(change)
     return changes
@@ -119,8 +121,12 @@ def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tu
         if member and tie.ended_at < at < tie.at:
             tie.at = at  # it began earlier than was known
         tie.confirmed_at = max(tie.confirmed_at, at)
+        if not member:
+            tie.ended_at = max(tie.ended_at, at)
         return None
     if at < tie.confirmed_at:
+        if not member:
+            tie.ended_at = max(tie.ended_at, at)
         return None
     tie.at, tie.member, tie.confirmed_at = at, member, at
     if not member:
@@ -174,7 +180,8 @@ def take_ticket(
     if known is not None and not now.category:
         return TicketNews(created=created)  # a ticket without its state tells nothing of it
     if known is None or not known.category:
-        changed = about_state and _moved(now, stated_previous, stated_previous_id)
+        told = about_state and bool(now.category)
+        changed = told and _moved(now, stated_previous, stated_previous_id)
         now.announced = about_state or creation
         now.created_sent = creation or (known is not None and known.created_sent)
         _keep_ticket(row, view.id, now)

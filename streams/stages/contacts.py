@@ -16,7 +16,7 @@ from events.elements import Delivery, Element, UserElement
 from events.envelope import Envelope, Source
 from events.joins import CompanySnapshot, MembershipChange, kind_of_record
 from events.rows import ContactRow
-from events.subjects import item_of, ticket_of
+from events.subjects import is_id, item_of, ticket_of
 from events.times import parse_ms
 from events.topics import COMPANIES, CONTACTS, DELIVERIES, TopicName, topic_name
 from mappings.moment import Moment
@@ -165,24 +165,25 @@ class _Work:
             return False  # the payload is about this contact, but carries none or another one
         if contact.get("deleted") is True:
             return self._deleted(row, envelope)
+        if row.deleted:
+            self.result.counts["stale"] += 1
+            return False
         at = max(parse_ms(contact.get("updated_at")) or 0, envelope.occurred_at)
         fresh = contact_row.take_profile(row, contact, envelope.occurred_at)
+        company = item.get("company") if family == "company" else None
+        company_id = company.get("id") if isinstance(company, dict) else None
         changes: list[tuple[str, bool]] = []
-        if family == "company":
-            # The payload's own list still shows a company that was just detached.
-            company = item.get("company")
-            company_id = company.get("id") if isinstance(company, dict) else None
-            if isinstance(company_id, str) and company_id:
-                member = not envelope.topic.endswith(".detached")
-                if change := contact_row.set_member(row, company_id, member=member, at=at):
-                    changes.append(change)
-        elif fresh:
-            changes = contact_row.take_companies(row, contact.get("companies"), row.updated_at)
+        if is_id(company_id):
+            member = not envelope.topic.endswith(".detached")
+            if change := contact_row.set_member(row, company_id, member=member, at=at):
+                changes.append(change)
+        # The list that comes with a detachment still shows the company.
+        changes += contact_row.take_companies(row, contact.get("companies"), at, but=company_id)
         self._tell_companies(row, changes, envelope)
         if not fresh and not changes:
             self.result.counts["stale"] += 1
         # Also an older attachment may tell since when, and so which company is the primary one.
-        return fresh or family == "company"
+        return fresh or bool(changes) or family == "company"
 
     def _deleted(self, row: ContactRow, envelope: Envelope) -> bool:
         ended = [
