@@ -60,9 +60,6 @@ class FakeTable:
     def __len__(self) -> int:
         raise AssertionError("a Faust table's length, and so its truth, counts every row")
 
-    def __len__(self) -> int:
-        raise AssertionError("a Faust table's length counts every row")
-
     def rows(self, partition: int) -> DictRows:
         return self.stored.setdefault(partition, DictRows())
 
