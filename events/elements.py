@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from events.errors import InvalidRecord
@@ -48,7 +48,7 @@ class Delivery:
     mapping_version: str
     received_at: int
     occurred_at: int
-    body: bytes
+    body: bytes = field(repr=False)
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Everything but the key (customer id) and the value (body)."""
@@ -88,7 +88,8 @@ class Delivery:
         except KeyError as error:
             raise InvalidRecord(f"header {error.args[0]!r}: missing") from None
         except (AttributeError, TypeError, ValueError) as error:  # a header may come without a value
-            raise InvalidRecord(f"headers: {error}") from None
+            kind_of_error = type(error).__name__
+            raise InvalidRecord(f"headers: one cannot be read ({kind_of_error})") from None
 
 
 @dataclass(frozen=True, slots=True)

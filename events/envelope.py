@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -52,7 +52,7 @@ class Envelope:
     config: str
     received_at: int
     occurred_at: int
-    payload: bytes
+    payload: bytes = field(repr=False)
 
     def headers(self) -> list[tuple[str, bytes]]:
         """The record's headers; with the payload as its value they are the whole envelope."""

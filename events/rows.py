@@ -18,6 +18,8 @@ SEEN_AGE_MS = 24 * 3_600_000
 DIGEST_AGE_MS = 60_000
 #: Tickets that a contact row remembers, the least recently changed going first.
 TICKETS_MAX = 100
+#: Companies that a contact row knows of, with what they last sent; further ones are not joined.
+COMPANIES_MAX = 300
 
 
 @dataclass(slots=True)

@@ -200,6 +200,10 @@ class WorkerSettings(Section):
     chunk_records: Annotated[int, Ge(1), Le(10_000)] = Field(
         default=500, description="Most records of a partition that are worked on at once."
     )
+    poll_linger_ms: Annotated[int, Ge(0), Le(1_000)] = Field(
+        default=10,
+        description="Least time between two polls: what arrives meanwhile is worked on together.",
+    )
     session_timeout_s: Annotated[float, Ge(6), Le(300)] = Field(
         default=10.0,
         description="After this many seconds without a sign of life the broker gives a worker's "

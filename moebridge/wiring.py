@@ -97,6 +97,7 @@ def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
             prefix=settings.kafka.topic_prefix,
             store=worker.store,
             chunk_records=worker.chunk_records,
+            poll_linger_s=worker.poll_linger_ms / 1000,
             session_timeout_s=worker.session_timeout_s,
             instance_id=worker.instance_id or None,
         ),

@@ -37,6 +37,7 @@ class AppConfig:
     prefix: str = ""
     store: StoreKind = "rocksdb"
     chunk_records: int = 500
+    poll_linger_s: float = 0.01
     session_timeout_s: float = 10.0
     instance_id: str | None = None
 
@@ -65,6 +66,9 @@ def make_app(config: AppConfig) -> faust.App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         reply_create_topic=False,
+        # A standby may miss records around a rebalance, and its store would not know; rows are rebuilt
+        # from the changelog instead.
+        table_standby_replicas=0,
         stream_recovery_delay=0.0,
         stream_wait_empty=True,
     )

@@ -32,7 +32,7 @@ class Chunk:
     """
 
     place: Place
-    records: Sequence[Any]
+    records: Sequence[Any] = field(repr=False)
     epoch: int
 
     @property
@@ -81,9 +81,12 @@ class Ledger:
         self._in_work = {chunk for chunk in self._in_work if chunk.place in self._books}
 
     def has_room(self, place: Place) -> bool:
-        """Whether more of this partition may be fetched."""
+        """Whether more of this partition may be fetched: little is out, and little uncommitted."""
         books = self._books.get(place)
-        return books is None or books.records < self.room
+        if books is None:
+            return True
+        uncommitted = (books.done or 0) - (books.committed or 0) if books.done else 0
+        return books.records < self.room and uncommitted < self.room
 
     def gap_before(self, place: Place, offset: int) -> int | None:
         """The offset that should come next, if records at ``offset`` would leave some out."""
@@ -91,6 +94,16 @@ class Ledger:
         if books is None or books.expected is None or offset <= books.expected:
             return None
         return books.expected
+
+    def goes_back(self, place: Place, offset: int) -> bool:
+        """Whether the log now has records where it was read already: the broker lost its end."""
+        books = self._books.get(place)
+        return books is not None and books.expected is not None and offset < books.expected
+
+    def rewind(self, place: Place, offset: int) -> None:
+        """Begin this partition anew at ``offset``; its chunks that are out become void."""
+        self._books[place] = _Progress(expected=offset)
+        self._in_work = {chunk for chunk in self._in_work if chunk.place != place}
 
     def skip_to(self, place: Place, offset: int) -> None:
         """Accept that nothing exists below ``offset`` (retention took it)."""
@@ -103,6 +116,8 @@ class Ledger:
             records = [record for record in records if record.offset >= books.expected]
         if not records:
             return None
+        if books.committed is None:
+            books.committed = int(records[0].offset)  # nothing before it is to be committed
         chunk = Chunk(place, records, self.epoch)
         books.outstanding.append(chunk)
         books.records += len(records)

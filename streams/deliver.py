@@ -195,6 +195,8 @@ class _Lane:
 
     async def _send(self, batch: Batch[_Item]) -> None:
         deliver = self._deliver
+        if not all(deliver.source.holds(item.chunk) for item in batch.items):
+            return  # given back: the partition's next owner sends it
         outcomes = await deliver_batch(
             deliver.client,
             [item.delivery.body for item in batch.items],

@@ -17,7 +17,7 @@ CounterName = Literal[
     "moebridge_delivery_answers_total",
     "moebridge_delivery_ambiguous_total",
 ]
-HistogramName = Literal["moebridge_stage_chunk_seconds", "moebridge_end_to_end_seconds"]
+HistogramName = Literal["moebridge_stage_group_seconds", "moebridge_end_to_end_seconds"]
 GaugeName = Literal["moebridge_delivery_paused"]
 MetricName = CounterName | HistogramName | GaugeName
 
@@ -51,8 +51,8 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
     "moebridge_delivery_ambiguous_total": MetricSpec(
         "Requests whose answer was lost after sending: their events may arrive twice."
     ),
-    "moebridge_stage_chunk_seconds": MetricSpec(
-        "Seconds from the start of a chunk to everything of it being confirmed.",
+    "moebridge_stage_group_seconds": MetricSpec(
+        "Seconds from the start of a group of chunks to everything of it being confirmed.",
         ("stage",),
         (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
     ),

@@ -28,6 +28,10 @@ class Outgoing(NamedTuple):
     headers: Headers = ()
     partition: int | None = None
 
+    def __repr__(self) -> str:
+        """Without what it carries, which may be personal."""
+        return f"Outgoing({self.topic}, {len(self.value or b'')} bytes)"
+
 
 class Publisher(Protocol):
     """Publishes records and returns once the broker has all of them."""
@@ -76,7 +80,7 @@ class BatchPublisher:
             place = Place(record.topic, partition)
             builder = builders.get(place)
             headers = record.headers if isinstance(record.headers, list) else list(record.headers)
-            size = len(record.value or b"")
+            size = len(record.value or b"") + len(record.key) + _size_of(headers)
             if size > self._max_record_bytes:  # aiokafka takes a batch's first record whatever its size
                 raise RecordTooLarge(f"{record.topic}: a record of {size} bytes fits no batch")
             if builder is None or not builder.append(
@@ -101,3 +105,7 @@ class BatchPublisher:
         count = len(await self._producer.partitions_for(topic))
         self._partitions[topic] = count
         return count
+
+
+def _size_of(headers: Sequence[tuple[str, bytes]]) -> int:
+    return sum(len(name) + len(value or b"") for name, value in headers)

@@ -1,4 +1,4 @@
-"""Around a pure stage: read a chunk, publish, write down, and only then mark it done.
+"""Around a pure stage: take chunks, publish, write down, and only then mark them done.
 
 The order is what keeps the promise, whatever step a crash falls into (docs/failure-modes.md):
 outputs are confirmed before the changelog knows of the change, the changelog before the local store,
@@ -8,16 +8,18 @@ between repeats the chunk; its outputs then come twice, with the same ids, and n
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from streams.chunks import Chunk
 from streams.failpoints import Failpoints
 from streams.metrics import Metrics
-from streams.publishing import Publisher
+from streams.publishing import Outgoing, Publisher
 from streams.stages.stage import Stage
-from streams.state import DictRows, State
+from streams.state import DictRows, Rows, State
 from streams.tables import ChunkTable
 
 
@@ -38,7 +40,12 @@ class ChunkSource(Protocol):
 
 
 class StageRunner:
-    """Runs one stage over chunks."""
+    """Runs one stage over chunks, small ones of several partitions together.
+
+    What a group of chunks puts out goes to the broker at once, and so do its changes: two round trips a
+    group. ``group_records`` bounds a group, for the loop stands still while a stage computes; one chunk
+    alone may be larger.
+    """
 
     def __init__(
         self,
@@ -49,6 +56,7 @@ class StageRunner:
         now_ms: Callable[[], int],
         metrics: Metrics,
         failpoints: Failpoints,
+        group_records: int = 500,
     ) -> None:
         self._stage = stage
         self._table = table
@@ -56,46 +64,96 @@ class StageRunner:
         self._now_ms = now_ms
         self._metrics = metrics
         self._failpoints = failpoints
+        self._group_records = group_records
+        self._waiting: deque[Chunk] = deque()
+        self._arrived = asyncio.Event()
 
-    async def process(self, chunk: Chunk, source: ChunkSource) -> None:
-        """Work through a chunk. Raises whatever went wrong; then nothing of it is acknowledged."""
-        if not source.begin(chunk):
+    def take(self, chunk: Chunk) -> None:
+        """Put a chunk in line; the ledger bounds how much waits there."""
+        self._waiting.append(chunk)
+        self._arrived.set()
+
+    async def run(self, source: ChunkSource) -> None:
+        """Work through what is taken, for ever. Raises whatever went wrong."""
+        while True:
+            await self._arrived.wait()
+            group = [self._waiting.popleft()]
+            records = len(group[0].records)
+            while self._waiting and records + len(self._waiting[0].records) <= self._group_records:
+                group.append(self._waiting.popleft())
+                records += len(group[-1].records)
+            if not self._waiting:
+                self._arrived.clear()
+            await self.process(group, source)
+
+    async def process(self, chunks: Sequence[Chunk], source: ChunkSource) -> None:
+        """Work through chunks. Raises whatever went wrong; then nothing of them is acknowledged."""
+        chunks = [chunk for chunk in chunks if source.begin(chunk)]
+        if not chunks:
             return
         began = time.perf_counter()
         name, now_ms = self._stage.name, self._now_ms()
         fail = self._failpoints.passing
         fail(name, "before_step")
-        # A Faust table is a mapping: its truth is its length, which counts every row.
-        rows: Any = _NO_ROWS if self._table is None else self._table.rows(chunk.place.partition)
-        state = State(rows)
-        result = self._stage.step(chunk.records, state, now_ms)
-        if result.out:
-            await self._publisher.publish(result.out, now_ms)
+        states: dict[int, State] = {}
+        out: list[Outgoing] = []
+        counts: Counter[str] = Counter()
+        for chunk in chunks:
+            state = states.get(chunk.place.partition)
+            if state is None:
+                state = states[chunk.place.partition] = State(self._rows(chunk.place.partition))
+            result = self._stage.step(chunk.records, state, now_ms)
+            out += result.out
+            counts += result.counts
+        if out:
+            await self._publisher.publish(out, now_ms)
         fail(name, "after_outputs")
-        if self._table is not None and state.changes:
-            if not source.holds(chunk):
-                return
-            end = await self._table.publish_changes(
-                chunk.place.partition, state.changes, self._publisher, now_ms
-            )
-            fail(name, "after_changelog")
-            # Another worker may have written to the changelog by now; a store that skips its records
-            # but notes our later offset would never get them.
-            if not source.holds(chunk):
-                return
-            self._table.write(chunk.place.partition, state.changes, end)
+        written = await self._write(chunks, states, source, now_ms)
         fail(name, "after_store")
-        source.advance(chunk, chunk.end)
-        self._count(chunk, result.counts, len(result.out) + len(state.changes), began)
+        for chunk in chunks:
+            if source.holds(chunk):
+                source.advance(chunk, chunk.end)
+        self._count(chunks, counts, len(out) + written, began)
 
-    def _count(self, chunk: Chunk, counts: Any, published: int, began: float) -> None:
+    async def _write(
+        self, chunks: Sequence[Chunk], states: Mapping[int, State], source: ChunkSource, now_ms: int
+    ) -> int:
+        """Changes to the changelog and, once confirmed, to the store; how many there were.
+
+        A partition that was given back meanwhile is left alone: another worker may have written to its
+        changelog by now, and a store that skips those records but notes our later offset would never
+        get them.
+        """
+        if self._table is None:
+            return 0
+        held = _held(chunks, source)
+        changes = {p: state.changes for p, state in states.items() if state.changes and p in held}
+        if changes:
+            ends = await self._table.publish_changes(changes, self._publisher, now_ms)
+            self._failpoints.passing(self._stage.name, "after_changelog")
+            held = _held(chunks, source)
+            for partition in changes.keys() & held:
+                self._table.write(partition, changes[partition], ends[partition])
+        return sum(map(len, changes.values()))
+
+    def _rows(self, partition: int) -> Rows:
+        # A Faust table is a mapping: its truth is its length, which counts every row.
+        return _NO_ROWS if self._table is None else self._table.rows(partition)
+
+    def _count(self, chunks: Sequence[Chunk], counts: Counter[str], published: int, began: float) -> None:
         count, name = self._metrics.count, self._stage.name
-        count("moebridge_stage_records_total", len(chunk.records), stage=name)
-        count("moebridge_stage_chunks_total", stage=name)
+        count("moebridge_stage_records_total", sum(len(chunk.records) for chunk in chunks), stage=name)
+        count("moebridge_stage_chunks_total", len(chunks), stage=name)
         count("moebridge_stage_published_total", published, stage=name)
         for outcome, times in counts.items():
             count("moebridge_stage_outcomes_total", times, stage=name, outcome=outcome)
-        self._metrics.observe("moebridge_stage_chunk_seconds", time.perf_counter() - began, stage=name)
+        self._metrics.observe("moebridge_stage_group_seconds", time.perf_counter() - began, stage=name)
+
+
+def _held(chunks: Sequence[Chunk], source: ChunkSource) -> set[int]:
+    """The partitions of which every chunk still counts."""
+    lost = {chunk.place.partition for chunk in chunks if not source.holds(chunk)}
+    return {chunk.place.partition for chunk in chunks} - lost
 
 
 _NO_ROWS = DictRows()

@@ -31,14 +31,19 @@ class ChunkTable(Table[bytes, bytes]):
         return MemoryRows(self.data, partition)
 
     async def publish_changes(
-        self, partition: int, changes: Mapping[bytes, bytes | None], publisher: Publisher, now_ms: int
-    ) -> int:
-        """Send the changes to the changelog; the offset of the last of them once confirmed."""
+        self, changes: Mapping[int, Mapping[bytes, bytes | None]], publisher: Publisher, now_ms: int
+    ) -> Mapping[int, int]:
+        """Send changes, by partition, to the changelog; once confirmed, each partition's last offset."""
         topic = self.changelog_topic_name
         ends = await publisher.publish(
-            (Outgoing(topic, key, row, partition=partition) for key, row in changes.items()), now_ms
+            (
+                Outgoing(topic, key, row, partition=partition)
+                for partition, rows in changes.items()
+                for key, row in rows.items()
+            ),
+            now_ms,
         )
-        return ends[Place(topic, partition)]
+        return {partition: ends[Place(topic, partition)] for partition in changes}
 
     def write(self, partition: int, changes: Mapping[bytes, bytes | None], changelog_end: int) -> None:
         """Write confirmed changes down, with the changelog offset that they reach to."""

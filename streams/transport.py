@@ -16,18 +16,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust import Schema
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
+from mode.threads import WorkerThread
 
 from streams.chunks import Chunk, Ledger, Place
 
 SCHEME = "chunks"
+
+#: How long partitions that are given back, or a stop, wait for a commit, in seconds.
+COMMIT_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +49,18 @@ class ChunkSchema(Schema[Any, Any]):
         return message.value
 
 
+class _DaemonThread(WorkerThread):
+    """A thread that does not keep a process alive whose broker is away and whose stop timed out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.daemon = True
+
+
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, whose wait for records can be cut short from the main loop."""
+
+    Worker = _DaemonThread
 
     async def on_start(self) -> None:
         self._wake = asyncio.Event()
@@ -91,6 +107,9 @@ class ChunkConsumer(driver.Consumer):
 
     #: Seconds that a rebalance or a stop waits for chunks in work before it takes them back.
     grace_s: float = 10.0
+    #: Least seconds between two polls that bring records of a source. A poll costs the same whatever it
+    #: brings, so what arrives meanwhile is better brought together.
+    linger_s: float = 0.0
     #: Called when partitions are about to be given back (drain), and once the wait is over (drop).
     _thread: ChunkConsumerThread
     on_drain: Callable[[], None]
@@ -102,6 +121,8 @@ class ChunkConsumer(driver.Consumer):
         self._progressed = asyncio.Event()  # something was marked done
         self._commit_due = asyncio.Event()
         self._gap_checked: dict[Place, int] = {}
+        self._polled_at = 0.0
+        self._giving_back = False
         self.on_drain = lambda: None
         self.on_drop = _nothing
 
@@ -111,6 +132,7 @@ class ChunkConsumer(driver.Consumer):
     # -- fetching -------------------------------------------------------------------------------
 
     def stop_flow(self) -> None:
+        self._giving_back = True
         super().stop_flow()
         self._thread.wake()
 
@@ -139,13 +161,17 @@ class ChunkConsumer(driver.Consumer):
             except TimeoutError:
                 pass
             return {}
+        pause = self._polled_at + self.linger_s - self.loop.time()
+        if pause > 0:
+            await asyncio.sleep(pause)
         epoch = self.ledger.epoch
         fetched = await self._thread.getmany(wanted, timeout)
         if not fetched:
             return {}
         if epoch != self.ledger.epoch:
             # Partitions moved while the fetch was out; these records may be anyone's by now.
-            await self.perform_seek()
+            with suppress(IllegalStateError, AssertionError):  # moved again; recovery will go back
+                await self.perform_seek()
             return {}
         result: dict[TP, list[Any]] = {}
         for fetched_tp, records in fetched.items():
@@ -154,19 +180,27 @@ class ChunkConsumer(driver.Consumer):
                 result[tp] = records
             elif (chunk := await self._enter(tp, records)) is not None:
                 result[tp] = [chunk]
+                self._polled_at = self.loop.time()
         return result
 
     async def _enter(self, tp: TP, records: list[Any]) -> Chunk | None:
         place = Place(*tp)
+        if self.ledger.goes_back(place, records[0].offset):
+            log.error(
+                "%s[%d]: the log was cut and goes on at offset %d; reading from there",
+                tp.topic, tp.partition, records[0].offset,
+            )  # fmt: skip
+            self.ledger.rewind(place, records[0].offset)
         expected = self.ledger.gap_before(place, records[0].offset)
         if expected is not None:
             if self._gap_checked.get(place) != expected:
                 # Something between the broker and here left records out: look once more.
                 self._gap_checked[place] = expected
-                await self._thread.seek_wait({tp: expected})
+                with suppress(IllegalStateError):  # a rebalance; recovery will go back
+                    await self._thread.seek_wait({tp: expected})
                 return None
             log.warning(
-                "%s[%d]: offsets %d to %d do not exist any more (retention); going on",
+                "%s[%d]: offsets %d to %d do not exist any more; going on",
                 tp.topic, tp.partition, expected, records[0].offset - 1,
             )  # fmt: skip
             self.ledger.skip_to(place, records[0].offset)
@@ -211,16 +245,26 @@ class ChunkConsumer(driver.Consumer):
             self._commit_due.clear()
             await self.commit()
 
+    async def maybe_wait_for_commit_to_finish(self) -> bool:
+        """As in Faust, whose own swallows the cancellation of whoever waits."""
+        if self._commit_fut is None:
+            return False
+        await asyncio.wait({self._commit_fut})
+        return True
+
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what the ledger says is done: exactly the ends of finished work."""
         self._acked.clear()
         self._acked_index.clear()
-        offsets = self.ledger.committable()
+        assignment = self.assignment()
+        offsets = {p: at for p, at in self.ledger.committable().items() if TP(*p) in assignment}
         if not offsets:
             return False
         confirmed = await self._commit({TP(*place): at for place, at in offsets.items()})
         if confirmed:
             self.ledger.committed(offsets)
+            self._progressed.set()
+            self._thread.wake()  # there may be room again
         return confirmed
 
     # -- giving partitions back -----------------------------------------------------------------
@@ -236,9 +280,18 @@ class ChunkConsumer(driver.Consumer):
                     await self._progressed.wait()
         except TimeoutError:
             log.warning("work in hand did not end within %.1f s; giving it back undone", self.grace_s)
-        await self.commit_and_end_transactions()
+        try:
+            async with asyncio.timeout(COMMIT_S):
+                await self.maybe_wait_for_commit_to_finish()  # it may not have the latest
+                await self.commit_and_end_transactions()
+        except TimeoutError:
+            log.warning("no commit within %.0f s; what was done will come again", COMMIT_S)
         self.ledger.give_up()
         await self.on_drop()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self._giving_back = False
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         await super().on_partitions_revoked(revoked)
@@ -246,6 +299,10 @@ class ChunkConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; whatever was fetched or begun before is void."""
+        if self._giving_back:
+            # Faust's fetch loop, woken by the beginning of a rebalance. Going back now would void the
+            # work that wait_empty is waiting for; recovery goes back at the rebalance's end.
+            return
         self.ledger.epoch += 1
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
@@ -255,6 +312,7 @@ class ChunkConsumer(driver.Consumer):
             await self._thread.seek_to_beginning(*fresh)
         self.ledger.restart({Place(*tp): self._read_offset[tp] or None for tp in sources})
         self._gap_checked.clear()
+        self._progressed.set()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's own watchdog reads its acks, which mean nothing here; lag tells (docs)."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from events.errors import MoebridgeError
 from events.topics import DELIVERIES, TABLES, TopicName, topic_name
 from mappings.rules import RuleSet
 from moengage.client import MoEngageClient, MoEngageConfig
@@ -61,10 +64,17 @@ class Worker:
     def __init__(self, config: WorkerConfig, registry: CollectorRegistry | None = None) -> None:
         self.config = config
         self.metrics = Metrics(registry or CollectorRegistry())
-        self.ready = False
+        self._serving = False
+        self._app: faust.App | None = None
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._failpoints = Failpoints.parse(config.failpoints)
         self._consumer: ChunkConsumer | None = None
+        self._runners: dict[str, StageRunner] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are assigned and tables recovered; not while they move or it stops."""
+        return self._serving and self._app is not None and bool(self._app.tables.actives_ready)
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set. Raises StreamsError where the worker cannot go on."""
@@ -98,15 +108,17 @@ class Worker:
 
     def _build(self, publisher: BatchPublisher, client: MoEngageClient) -> tuple[faust.App, Deliver]:
         config = self.config.app
-        app = make_app(config)
+        self._app = app = make_app(config)
         stages: list[Stage] = [
             Route(config.prefix),
             Contacts(self.config.rules, config.prefix, real_time_action=self.config.real_time_action),
             Companies(config.prefix),
         ]
         tables: dict[str, ChunkTable] = {name: make_table(app, name) for name in TABLES}
+        self._watch_recovery(app)
         self._consumer = consumer = _consumer(app)
         consumer.grace_s = self.config.shutdown_s
+        consumer.linger_s = config.poll_linger_s
         for stage in stages:
             runner = StageRunner(
                 stage,
@@ -115,8 +127,10 @@ class Worker:
                 now_ms=_now_ms,
                 metrics=self.metrics,
                 failpoints=self._failpoints,
+                group_records=config.chunk_records,
             )
-            self._add_agent(app, stage.name, stage.source, runner, consumer)
+            self._runners[stage.name] = runner
+            self._agent(app, stage.name, stage.source, runner.take)
         deliver = Deliver(
             client, publisher, consumer, self.config.deliver,
             prefix=config.prefix, now_ms=_now_ms, metrics=self.metrics,
@@ -124,32 +138,50 @@ class Worker:
         )  # fmt: skip
         consumer.on_drain, consumer.on_drop = deliver.drain, deliver.drop
 
-        async def deliver_chunk(chunk: Chunk) -> None:
-            deliver.take(chunk)
-
-        self._agent(app, DELIVER, DELIVERIES, deliver_chunk)
+        self._agent(app, DELIVER, DELIVERIES, deliver.take)
         app.on_partitions_assigned.connect(self._check_assignment(app), weak=False)
         return app, deliver
 
-    def _add_agent(
-        self, app: faust.App, name: str, source: TopicName, runner: StageRunner, consumer: ChunkConsumer
-    ) -> None:
-        async def process(chunk: Chunk) -> None:
-            await runner.process(chunk, consumer)
+    def _agent(self, app: faust.App, name: str, source: TopicName, take: Callable[[Chunk], None]) -> None:
+        async def handle(chunk: Chunk) -> None:
+            take(chunk)
 
-        self._agent(app, name, source, process)
-
-    def _agent(self, app: faust.App, name: str, source: TopicName, handle: object) -> None:
         async def fail(error: BaseException) -> None:
             self._fail(name, error)
             await asyncio.Event().wait()  # not one chunk further; the stop cancels this
 
-        add_agent(app, name, source, self.config.app.prefix, handle, fail)  # type: ignore[arg-type]
+        add_agent(app, name, source, self.config.app.prefix, handle, fail)
+
+    async def _run_stage(self, name: str, runner: StageRunner, consumer: ChunkConsumer) -> None:
+        try:
+            await runner.run(consumer)
+        except Exception as error:  # noqa: BLE001  # everything stops the worker
+            self._fail(name, error)
+
+    def _watch_recovery(self, app: faust.App) -> None:
+        """Faust's recovery ends quietly, for good, where a broker does not answer it in time."""
+        tables: Any = app.tables
+        recovery = tables.recovery
+        wait = recovery._wait
+
+        async def watched(*args: Any, **kwargs: Any) -> None:
+            try:
+                await wait(*args, **kwargs)
+            except ServiceStopped:
+                if not recovery.should_stop and not app.should_stop:
+                    error = StreamsError("the broker did not answer in time while tables were recovered")
+                    self._fail("recovery", error)
+                raise
+
+        recovery._wait = watched
 
     def _fail(self, stage: str, error: BaseException) -> None:
         if not self._failure.done():
-            log.error("stage %s failed; nothing of its chunk was acknowledged", stage, exc_info=error)
-            failure = StageFailed(f"stage {stage}: {type(error).__name__}: {error}")
+            # An exception that is not ours may quote what it met, a name or an address.
+            said = f": {error}" if isinstance(error, MoebridgeError) else ""
+            failure = StageFailed(f"stage {stage}: {type(error).__name__}{said}")
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s; nothing of its chunk was acknowledged\n%s", failure, where)
             failure.__cause__ = error
             self._failure.set_exception(failure)
             if self._consumer is not None:
@@ -159,6 +191,10 @@ class Worker:
         self, app: faust.App, deliver: Deliver, stop: asyncio.Event, on_ready: Callable[[], None]
     ) -> None:
         app.finalize()
+        stages = [
+            asyncio.create_task(self._run_stage(name, runner, _consumer(app)))
+            for name, runner in self._runners.items()
+        ]
         starting = asyncio.create_task(app.start())
         stopping = asyncio.create_task(stop.wait())
         crashed = asyncio.create_task(app._crashed.wait())
@@ -167,15 +203,15 @@ class Worker:
             await asyncio.wait({starting, *enders}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done() and not any(one.done() for one in enders):
                 await starting
-                self.ready = True
+                self._serving = True
                 on_ready()
                 log.info("worker ready")
                 await asyncio.wait(enders, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.ready = False
+            self._serving = False
             stopping.cancel()
             crashed.cancel()
-            await self._stop(app, deliver, starting)
+            await self._stop(app, deliver, [starting, *stages])
         if self._failure.done():
             await self._failure
         self._failure.cancel()
@@ -183,7 +219,9 @@ class Worker:
             reason = getattr(app, "_crash_reason", None)
             raise StreamsError(f"Faust stopped: {reason!r}") from reason
 
-    async def _stop(self, app: faust.App, deliver: Deliver, starting: asyncio.Task[object]) -> None:
+    async def _stop(
+        self, app: faust.App, deliver: Deliver, tasks: Sequence[asyncio.Task[object]]
+    ) -> None:
         """Stop Faust within the time that a stop may take, and a little more for its threads."""
         try:
             async with asyncio.timeout(self.config.shutdown_s + 5):
@@ -191,8 +229,9 @@ class Worker:
         except TimeoutError:
             log.warning("Faust did not stop in time; leaving it to the end of the process")
         await deliver.drop()
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _check_partitions(self, producer: AIOKafkaProducer) -> None:
         """A table and its topic must have equal partitions, else every write would raise."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import uuid
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,15 @@ import pytest
 from moebridge.brokers.apache_kafka import ApacheKafka
 from moebridge.brokers.embedded import EmbeddedBroker
 from moebridge.brokers.ports import free_ports
+
+# A shell starts jobs in the background with SIGINT ignored, nohup with SIGHUP; processes that tests start
+# would inherit that, and not hear the signals that tests send.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(
+            _number,
+            signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL,
+        )
 
 _CHECKOUT = Path(__file__).parents[1]
 

@@ -40,19 +40,23 @@ class Companies:
     def step(self, records: Sequence[Any], state: State, now_ms: int) -> Step:
         """See Stage."""
         result = Step()
+        # Of a company's snapshots for a member, only the last of a chunk is worth sending.
+        told: dict[tuple[str, bytes], Outgoing] = {}
 
         def handle(record: Any) -> None:
             company_id = key_text(record, "the company's id")
             envelope = Envelope.from_record(record.value, record.headers)
             if kind_of_record(record.headers) == "membership":
                 change = MembershipChange.from_envelope(envelope)
-                result.out.extend(self._membership(company_id, change, envelope, state))
-                return
-            told = self._event(company_id, envelope, state)
-            result.counts["unchanged" if not told else "changed"] += 1
-            result.out.extend(told)
+                snapshots = self._membership(company_id, change, envelope, state)
+            else:
+                snapshots = self._event(company_id, envelope, state)
+                result.counts["changed" if snapshots else "unchanged"] += 1
+            told.update({(company_id, snapshot.key): snapshot for snapshot in snapshots})
 
-        return each_record(self.name, self._prefix, records, result, now_ms, handle)
+        each_record(self.name, self._prefix, records, result, now_ms, handle)
+        result.out += told.values()
+        return result
 
     def _membership(
         self, company_id: str, change: MembershipChange, cause: Envelope, state: State

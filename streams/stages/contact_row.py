@@ -11,6 +11,7 @@ from typing import Any
 
 from events.envelope import DIGEST_PREFIX
 from events.rows import (
+    COMPANIES_MAX,
     DIGEST_AGE_MS,
     SEEN_AGE_MS,
     SEEN_MAX,
@@ -114,6 +115,8 @@ def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tu
     if tie is None:
         if member and at < row.listed_at:
             return None  # a newer whole list did not have it any more
+        if not _room_for_company(row):
+            return None
         ended_at = 0 if member else at
         row.companies[company_id] = Membership(at, member, confirmed_at=at, ended_at=ended_at)
         return (company_id, True) if member else None
@@ -132,6 +135,17 @@ def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tu
     if not member:
         tie.ended_at, tie.snapshot, tie.snapshot_at = at, None, 0
     return company_id, member
+
+
+def _room_for_company(row: ContactRow) -> bool:
+    """Whether one more company fits; memberships that ended go first, the one that ended longest ago."""
+    if len(row.companies) < COMPANIES_MAX:
+        return True
+    ended = [(tie.ended_at, company_id) for company_id, tie in row.companies.items() if not tie.member]
+    if not ended:
+        return False
+    del row.companies[min(ended)[1]]
+    return True
 
 
 def take_snapshot(row: ContactRow, company_id: str, profile: Mapping[str, Any] | None, at: int) -> bool:

@@ -66,10 +66,8 @@ async def test_a_taken_port_is_named(tmp_path):
         assert not two.alive
 
 
-# What started the tests may have had SIGINT ignored, as shells do for jobs in the background.
 OWNER = """
-import asyncio, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import asyncio, sys
 from pathlib import Path
 from moebridge.brokers.embedded import EmbeddedBroker
 async def main():

@@ -107,8 +107,9 @@ class SmallApp:
         """What a stage does: write rows by way of the changelog, and mark the chunk done."""
         self.note(chunk)
         changes = {record.key: record.value for record in chunk.records}
-        end = await self.table.publish_changes(chunk.place.partition, changes, self.publisher, now_ms())
-        self.table.write(chunk.place.partition, changes, end)
+        partition = chunk.place.partition
+        ends = await self.table.publish_changes({partition: changes}, self.publisher, now_ms())
+        self.table.write(partition, changes, ends[partition])
         self.consumer.advance(chunk, chunk.end)
 
     def note(self, chunk: Chunk) -> None:

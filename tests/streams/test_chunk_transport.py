@@ -190,3 +190,29 @@ async def test_a_stop_waits_for_the_chunk_in_work(topic: Topic, tmp_path: Path) 
         await one.until(lambda: len(one.seen) == 1)
         asyncio.get_running_loop().call_later(0.3, go_on.set)
     assert await committed_everything(topic)
+
+
+async def test_a_rebalance_waits_for_the_chunk_in_work_and_commits_it(
+    topic: Topic, tmp_path: Path
+) -> None:
+    await topic.publish(1)
+    go_on = asyncio.Event()
+
+    def slow(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+            await go_on.wait()
+            one.consumer.advance(chunk, chunk.end)
+
+        return work
+
+    async with small_app(topic, tmp_path, slow, grace_s=20) as one:
+        await one.until(lambda: len(one.seen) == 1)
+        one.rejoin()
+        async with asyncio.timeout(20):
+            while not one.consumer.ledger.closed:  # noqa: ASYNC110  # the rebalance waits by now
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # time for whatever would void the chunk
+        go_on.set()
+        await until_committed(topic)
+        assert set(one.seen.values()) == {1}

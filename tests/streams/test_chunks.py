@@ -95,7 +95,23 @@ def test_room_is_what_is_out() -> None:
     ledger.finish(chunk)
     assert ledger.has_room(HERE)
     ledger.finish(second)
+    assert not ledger.has_room(HERE)  # nor may more than that be done and not committed
+    ledger.committed(ledger.committable())
     assert ledger.has_room(HERE)
+
+
+def test_a_log_that_was_cut_is_read_again_from_where_it_goes_on() -> None:
+    ledger = ledger_at()
+    before = entered(ledger, 0, 1, 2)
+    assert ledger.begin(before)
+    assert not ledger.goes_back(HERE, 3)
+    assert ledger.goes_back(HERE, 1)
+    ledger.rewind(HERE, 1)
+    assert ledger.idle
+    assert ledger.advance(before, 3) is False
+    after = entered(ledger, 1)
+    assert ledger.finish(after)
+    assert ledger.committable() == {HERE: 2}
 
 
 def test_records_that_are_out_already_are_not_handed_over_again() -> None:
@@ -329,7 +345,9 @@ class LedgerModel(RuleBasedStateMachine):
     def room_and_idleness_are_as_the_stage_sees_them(self) -> None:
         for place, out in self.out.items():
             waiting = sum(len(chunk.records) for chunk in out)
-            assert self.ledger.has_room(place) is (waiting < self.ROOM)
+            known = self.committed[place]
+            uncommitted = self.ledger.committable().get(place, known) - known
+            assert self.ledger.has_room(place) is (waiting < self.ROOM and uncommitted < self.ROOM)
         assert self.ledger.idle is (not self.begun)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -64,11 +65,11 @@ class FakeTable:
         return self.stored.setdefault(partition, DictRows())
 
     async def publish_changes(
-        self, partition: int, changes: Mapping[bytes, bytes | None], publisher: Publisher, now_ms: int
-    ) -> int:
+        self, changes: Mapping[int, Mapping[bytes, bytes | None]], publisher: Publisher, now_ms: int
+    ) -> Mapping[int, int]:
         self.note("changelog")
-        self.changelog.append(dict(changes))
-        return 40 + len(self.changelog)
+        self.changelog += map(dict, changes.values())
+        return dict.fromkeys(changes, 40 + len(self.changelog))
 
     def write(self, partition: int, changes: Mapping[bytes, bytes | None], changelog_end: int) -> None:
         self.note("store")
@@ -139,7 +140,7 @@ class Bench:
 
 async def test_outputs_come_before_the_changelog_before_the_store_before_the_end() -> None:
     bench = Bench()
-    await bench.runner.process(bench.fetch(b"x", b"y"), bench)
+    await bench.runner.process([bench.fetch(b"x", b"y")], bench)
     assert bench.log == ORDER
     assert [one.value for one in bench.published] == [b"1 at %d" % NOW_MS, b"2 at %d" % NOW_MS]
     assert bench.table.changelog == [{b"c1": b"2"}]  # the last value of a key is the one that counts
@@ -156,13 +157,13 @@ async def test_outputs_come_before_the_changelog_before_the_store_before_the_end
 )
 async def test_what_there_is_nothing_of_is_left_out(values: list[bytes], log: list[str]) -> None:
     bench = Bench()
-    await bench.runner.process(bench.fetch(*values), bench)
+    await bench.runner.process([bench.fetch(*values)], bench)
     assert bench.log == log
 
 
 async def test_a_stage_without_a_table_only_publishes() -> None:
     bench = Bench(table=False)
-    await bench.runner.process(bench.fetch(b"x", b"y"), bench)
+    await bench.runner.process([bench.fetch(b"x", b"y")], bench)
     assert bench.log == ["outputs", "done 2"]
 
 
@@ -170,7 +171,7 @@ async def test_a_void_chunk_is_dropped_unseen() -> None:
     bench = Bench()
     chunk = bench.fetch(b"broken")
     bench.ledger.give_up()
-    await bench.runner.process(chunk, bench)
+    await bench.runner.process([chunk], bench)
     assert bench.log == []
 
 
@@ -179,7 +180,7 @@ async def test_the_state_of_a_partition_that_was_given_back_is_left_alone(reache
     """It is another worker's by now."""
     bench = Bench()
     bench.revoked_after = ORDER[reached - 1]
-    await bench.runner.process(bench.fetch(b"x", b"y"), bench)
+    await bench.runner.process([bench.fetch(b"x", b"y")], bench)
     assert bench.log == ORDER[:reached]
     assert bench.count is None
     assert bench.ledger.committable() == {}
@@ -188,7 +189,7 @@ async def test_the_state_of_a_partition_that_was_given_back_is_left_alone(reache
 async def test_rows_are_those_of_the_chunks_partition() -> None:
     bench = Bench()
     bench.table.rows(0).apply({b"c1": b"70"})
-    await bench.runner.process(bench.fetch(b"x"), bench)
+    await bench.runner.process([bench.fetch(b"x")], bench)
     assert (bench.count, bench.table.rows(0).get(b"c1")) == (b"1", b"70")
 
 
@@ -196,7 +197,7 @@ async def test_what_the_broker_does_not_confirm_is_not_written_down() -> None:
     bench = Bench()
     bench.publish_error = PublishFailed("the broker did not confirm")
     with pytest.raises(PublishFailed):
-        await bench.runner.process(bench.fetch(b"x", b"y"), bench)
+        await bench.runner.process([bench.fetch(b"x", b"y")], bench)
     assert bench.log == ["outputs"]
     assert bench.count is None
     assert bench.ledger.committable() == {}
@@ -205,7 +206,7 @@ async def test_what_the_broker_does_not_confirm_is_not_written_down() -> None:
 async def test_a_stage_that_raises_leaves_its_chunk_unacknowledged() -> None:
     bench = Bench()
     with pytest.raises(ZeroDivisionError):
-        await bench.runner.process(bench.fetch(b"x", b"broken"), bench)
+        await bench.runner.process([bench.fetch(b"x", b"broken")], bench)
     assert (bench.log, bench.count, bench.ledger.committable()) == ([], None, {})
 
 
@@ -213,26 +214,26 @@ async def test_a_stage_that_raises_leaves_its_chunk_unacknowledged() -> None:
 async def test_every_failpoint_leaves_the_chunk_undone(moment: str, reached: int) -> None:
     bench = Bench(f"counting:{moment}:1")
     with pytest.raises(InjectedFailure, match=moment):
-        await bench.runner.process(bench.fetch(b"x", b"y"), bench)
+        await bench.runner.process([bench.fetch(b"x", b"y")], bench)
     assert bench.log == ORDER[:reached]
     assert bench.ledger.committable() == {}
     assert not bench.ledger.idle
-    await bench.runner.process(bench.restarted(), bench)
+    await bench.runner.process([bench.restarted()], bench)
     assert bench.log == ORDER
     assert bench.ledger.committable() == {HERE: 2}
 
 
 async def test_a_failpoint_waits_for_its_turn() -> None:
     bench = Bench("counting:after_outputs:2", "other:before_step:1")
-    await bench.runner.process(bench.fetch(b"x", b"y"), bench)
+    await bench.runner.process([bench.fetch(b"x", b"y")], bench)
     with pytest.raises(InjectedFailure):
-        await bench.runner.process(bench.fetch(b"x", first=2), bench)
+        await bench.runner.process([bench.fetch(b"x", first=2)], bench)
     assert bench.ledger.committable() == {HERE: 2}
 
 
 async def test_what_was_done_is_counted() -> None:
     bench = Bench()
-    await bench.runner.process(bench.fetch(b"x", b"y"), bench)
+    await bench.runner.process([bench.fetch(b"x", b"y")], bench)
 
     def metric(name: str, **labels: str) -> float | None:
         return bench.registry.get_sample_value(name, {"stage": "counting", **labels})
@@ -241,7 +242,7 @@ async def test_what_was_done_is_counted() -> None:
     assert metric("moebridge_stage_chunks_total") == 1
     assert metric("moebridge_stage_published_total") == 3
     assert metric("moebridge_stage_outcomes_total", outcome="counted") == 2
-    assert metric("moebridge_stage_chunk_seconds_count") == 1
+    assert metric("moebridge_stage_group_seconds_count") == 1
 
 
 @pytest.mark.parametrize(
@@ -257,3 +258,63 @@ def test_without_failpoints_nothing_ever_raises() -> None:
     points = Failpoints.parse([])
     for moment in MOMENTS:
         points.passing("contacts", moment)
+
+
+async def test_small_chunks_are_worked_through_together() -> None:
+    """Of several partitions and of one: two round trips, and the second chunk sees the first's rows."""
+    bench = Bench()
+    there = Place(CONTACTS, 2)
+    bench.ledger.restart({HERE: 0, there: 0})
+    elsewhere = bench.ledger.enter(there, [Record(CONTACTS, 2, 7, b"c1", b"x")])
+    assert elsewhere is not None
+    running = asyncio.create_task(bench.runner.run(bench))
+    for chunk in (bench.fetch(b"x"), elsewhere, bench.fetch(b"y", first=1)):
+        bench.runner.take(chunk)
+    async with asyncio.timeout(10):
+        while bench.ledger.committable() != {HERE: 2, there: 8}:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    running.cancel()
+    assert bench.log == ["outputs", "changelog", "store", "store", "done 1", "done 8", "done 2"]
+    assert bench.count == b"2"
+    assert bench.table.rows(2).get(b"c1") == b"1"
+
+
+async def test_a_partition_that_was_given_back_does_not_hold_up_the_others() -> None:
+    bench = Bench()
+    there = Place(CONTACTS, 2)
+    bench.ledger.restart({HERE: 0, there: 0})
+    elsewhere = bench.ledger.enter(there, [Record(CONTACTS, 2, 7, b"c1", b"x")])
+    assert elsewhere is not None
+    here = bench.fetch(b"x")
+    note = bench.note
+
+    def revoked(what: str) -> None:
+        note(what)
+        if what == "changelog":
+            bench.ledger.forget([there])
+
+    bench.table.note = revoked
+    await bench.runner.process([here, elsewhere], bench)
+    assert bench.count == b"1"
+    assert bench.table.rows(2).get(b"c1") is None
+    assert bench.ledger.committable() == {HERE: 1}
+
+
+async def test_a_group_is_bounded() -> None:
+    bench = Bench()
+    bench.runner = StageRunner(
+        Counting("contacts"), cast(ChunkTable, bench.table), bench,
+        now_ms=lambda: NOW_MS, metrics=Metrics(CollectorRegistry()),
+        failpoints=Failpoints(), group_records=2,
+    )  # fmt: skip
+    running = asyncio.create_task(bench.runner.run(bench))
+    bench.runner.take(bench.fetch(b"x", b"y", b"z"))
+    bench.runner.take(bench.fetch(b"x", first=3))
+    bench.runner.take(bench.fetch(b"y", first=4))
+    async with asyncio.timeout(10):
+        while bench.ledger.committable() != {HERE: 5}:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    running.cancel()
+    assert [entry for entry in bench.log if entry != "store"] == [
+        "outputs", "changelog", "done 3", "outputs", "changelog", "done 4", "done 5",
+    ]  # fmt: skip

@@ -177,8 +177,8 @@ async def test_changes_go_to_the_changelog_with_their_partition(tmp_path: Path) 
     table = table_of(tmp_path, "memory")
     publisher = FakePublisher(first_offset=40)
     changes = {member_key("k1", "c1"): b"+1", b"gone": None}
-    end = await table.publish_changes(PARTITION, changes, publisher, 5)
-    assert end == 41
+    ends = await table.publish_changes({PARTITION: changes}, publisher, 5)
+    assert ends == {PARTITION: 41}
     assert [(one.topic, one.key, one.value, one.partition) for one in publisher.records] == [
         ("bridge-companies-changelog", member_key("k1", "c1"), b"+1", PARTITION),
         ("bridge-companies-changelog", b"gone", None, PARTITION),
