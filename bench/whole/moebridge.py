@@ -1,0 +1,20 @@
+"""moebridge's worker, as ``moebridge worker`` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bench.plan import Run
+from bench.whole.process import Ready
+from bench.whole.servers import app_id, moengage_config
+from mappings.rules import load
+from streams.app import AppConfig
+from streams.worker import Worker, WorkerConfig
+
+
+async def work(run: Run, stop: asyncio.Event, ready: Ready) -> None:
+    """All stages, until told to stop."""
+    rules = load()
+    app = AppConfig(app_id(run), run.bootstrap, run.data_dir, prefix=run.name)
+    worker = Worker(WorkerConfig(app, moengage_config(run), lambda: rules))
+    await worker.run(stop, lambda: ready(""))
