@@ -8,6 +8,7 @@
     ├── ingest.errors           what the front door refuses, each with its HTTP status
     ├── mappings.errors         rule files that do not compile
     ├── moengage.errors         what delivery meets
+    ├── intercom.errors         what asking Intercom meets
     ├── streams.errors          what stops a worker
     └── moebridge.errors        settings and processes
 
