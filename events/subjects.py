@@ -13,6 +13,9 @@ from typing import Any, TypeGuard
 
 from events.envelope import Source
 
+#: What a contact's key begins with where a connector's body does not name it by Intercom's id.
+NOT_INTERCOM_IDS = ("customer:", "email:")
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

@@ -35,7 +35,9 @@ def build(moment: Moment, parts: Collection[str]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     row = moment.row
     if "contact" in parts:
-        document["contact"] = {**row.profile, "contact_id": row.contact_id}
+        # A row under a connector's name for somebody, or a merged contact's id, may hold another one.
+        own_id = row.profile.get("id") or row.contact_id
+        document["contact"] = {**row.profile, "contact_id": own_id}
     if "companies" in parts or "company" in parts:
         companies = known_companies(row)
         document["companies"] = companies

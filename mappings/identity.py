@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from events.keys import allowed_customer_id, customer_id
+from events.subjects import NOT_INTERCOM_IDS
 from mappings.moment import Moment
 from mappings.partner import given, is_partner
-
-# Keys of contacts that a connector's body named by something else than Intercom's id (events.subjects).
-_NOT_INTERCOM_IDS = ("customer:", "email:")
 
 
 def customer_id_of(moment: Moment, order: tuple[str, ...]) -> str:
@@ -27,7 +25,7 @@ def customer_id_of(moment: Moment, order: tuple[str, ...]) -> str:
             return wanted
         if not isinstance(email, str):
             email = given(moment.document, "u_em")
-        if row.contact_id.startswith(_NOT_INTERCOM_IDS) and email and allowed_customer_id(email):
+        if row.contact_id.startswith(NOT_INTERCOM_IDS) and email and allowed_customer_id(email):
             return email
     # A visitor who signed up carries the customer's own id as user_id (captured payload).
     chosen = customer_id(

@@ -73,6 +73,12 @@ def _failpoints(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]*", value.get_secret_value()):
+        raise ValueError("holds a blank, or what no token is made of")
+    return value
+
+
 Port = Annotated[int, Ge(0), Le(65535), Expect("a port from 1 to 65535, or 0 for a free one")]
 WorkspaceId = Annotated[str, _fits(r"[^:\s]{0,200}"), Expect("a workspace id, without a colon or blanks")]
 Secrets = Annotated[
@@ -114,7 +120,7 @@ class KafkaSettings(Section):
 
 
 class IntercomSettings(Section):
-    """How Intercom proves who it is."""
+    """How Intercom proves who it is, and how it is asked for contacts that are not known yet."""
 
     webhook_secrets: Secrets = Field(
         default=(),
@@ -131,6 +137,22 @@ class IntercomSettings(Section):
     data_keys: Secrets = Field(
         default=(), description="Further passwords that are taken, while one is changed."
     )
+    access_token: Annotated[SecretStr, AfterValidator(_token), Expect("a token without blanks")] = Field(
+        default=SecretStr(""),
+        description="Access token of the app (Developer Hub, Authentication), to look up contacts that an "
+        "event names and nothing has told of yet. Empty: such events are mapped with what they tell.",
+    )
+    region: Literal["us", "eu", "au"] = Field(
+        default="us", description="The region that hosts the Intercom workspace."
+    )
+    base_url: Annotated[
+        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+    ] = Field(
+        default="", description="Another server instead of the region's `https://api….intercom.io`."
+    )
+    api_version: Annotated[
+        str, _fits(r"\d{1,3}\.\d{1,3}|Unstable"), Expect("a version such as 2.14, or Unstable")
+    ] = Field(default="2.14", description="Version of Intercom's REST API that is asked for.")
 
 
 class MoEngageSettings(Section):

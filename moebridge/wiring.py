@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest.config import IngestConfig
 from ingest.publisher import KafkaPublisher
+from intercom.config import IntercomConfig
 from mappings.rules import RuleSet, load
 from moebridge.settings import Settings
 from moengage.client import MoEngageConfig
@@ -86,6 +87,20 @@ def moengage_config(settings: Settings) -> MoEngageConfig:
     )
 
 
+def intercom_config(settings: Settings) -> IntercomConfig | None:
+    """The enricher's; None without a token, for then nobody is asked."""
+    intercom = settings.intercom
+    token = intercom.access_token.get_secret_value()
+    if not token:
+        return None
+    return IntercomConfig(
+        access_token=token,
+        region=intercom.region,
+        base_url=intercom.base_url,
+        api_version=intercom.api_version,
+    )
+
+
 def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
     """The worker's."""
     worker, delivery = settings.worker, settings.delivery
@@ -103,6 +118,7 @@ def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
         ),
         moengage=moengage_config(settings),
         rules=lambda: rule_set,
+        intercom=intercom_config(settings),
         deliver=DeliverConfig(
             max_elements=delivery.max_elements,
             max_bytes=delivery.max_bytes,

@@ -16,6 +16,8 @@ CounterName = Literal[
     "moebridge_delivery_elements_total",
     "moebridge_delivery_answers_total",
     "moebridge_delivery_ambiguous_total",
+    "moebridge_enrichment_contacts_total",
+    "moebridge_enrichment_calls_total",
 ]
 HistogramName = Literal["moebridge_stage_group_seconds", "moebridge_end_to_end_seconds"]
 GaugeName = Literal["moebridge_delivery_paused"]
@@ -39,7 +41,7 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
     ),
     "moebridge_stage_outcomes_total": MetricSpec(
         "What records came to: duplicates, stale, no_change, mapped, unmapped, user_unchanged, "
-        "about_nobody, changed, unchanged, dead_lettered.",
+        "about_nobody, changed, unchanged, completed, dead_lettered.",
         ("stage", "outcome"),
     ),
     "moebridge_delivery_elements_total": MetricSpec(
@@ -50,6 +52,15 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
     ),
     "moebridge_delivery_ambiguous_total": MetricSpec(
         "Requests whose answer was lost after sending: their events may arrive twice."
+    ),
+    "moebridge_enrichment_contacts_total": MetricSpec(
+        "Unknown contacts by what asking Intercom came to: found; missed, so not there, now or lately; "
+        "unavailable, so no answer in time; refused, so the token or its settings are wrong. All but the "
+        "found are mapped with what their event tells.",
+        ("outcome",),
+    ),
+    "moebridge_enrichment_calls_total": MetricSpec(
+        "Calls of Intercom's REST API by route and HTTP status (0: no answer).", ("call", "status")
     ),
     "moebridge_stage_group_seconds": MetricSpec(
         "Seconds from the start of a group of chunks to everything of it being confirmed.",

@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from streams.chunks import Chunk
 from streams.failpoints import Failpoints
 from streams.metrics import Metrics
 from streams.publishing import Outgoing, Publisher
-from streams.stages.stage import Stage
+from streams.stages.stage import Stage, Step
 from streams.state import DictRows, Rows, State
 from streams.tables import ChunkTable
 
@@ -39,12 +39,18 @@ class ChunkSource(Protocol):
         ...
 
 
+StepFunction = Callable[[Sequence[Any], State, int], Step]
+
+#: What is asked before a step: the records, the state; gives the step to take instead of the plain one.
+Prepare = Callable[[Sequence[Any], State], Awaitable[StepFunction]]
+
+
 class StageRunner:
     """Runs one stage over chunks, small ones of several partitions together.
 
     What a group of chunks puts out goes to the broker at once, and so do its changes: two round trips a
     group. ``group_records`` bounds a group, for the loop stands still while a stage computes; one chunk
-    alone may be larger.
+    alone may be larger. ``prepare`` may do I/O for a chunk; what it takes, the group waits.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class StageRunner:
         metrics: Metrics,
         failpoints: Failpoints,
         group_records: int = 500,
+        prepare: Prepare | None = None,
     ) -> None:
         self._stage = stage
         self._table = table
@@ -65,6 +72,7 @@ class StageRunner:
         self._metrics = metrics
         self._failpoints = failpoints
         self._group_records = group_records
+        self._prepare = prepare
         self._waiting: deque[Chunk] = deque()
         self._arrived = asyncio.Event()
 
@@ -98,11 +106,12 @@ class StageRunner:
         states: dict[int, State] = {}
         out: list[Outgoing] = []
         counts: Counter[str] = Counter()
+        for partition in {chunk.place.partition for chunk in chunks}:
+            states[partition] = State(self._rows(partition))
+        steps = await self._steps(chunks, states)
+        chunks = [chunk for chunk in chunks if source.holds(chunk)]  # asking may have taken long
         for chunk in chunks:
-            state = states.get(chunk.place.partition)
-            if state is None:
-                state = states[chunk.place.partition] = State(self._rows(chunk.place.partition))
-            result = self._stage.step(chunk.records, state, now_ms)
+            result = steps[chunk](chunk.records, states[chunk.place.partition], now_ms)
             out += result.out
             counts += result.counts
         if out:
@@ -135,6 +144,16 @@ class StageRunner:
             for partition in changes.keys() & held:
                 self._table.write(partition, changes[partition], ends[partition])
         return sum(map(len, changes.values()))
+
+    async def _steps(
+        self, chunks: Sequence[Chunk], states: Mapping[int, State]
+    ) -> dict[Chunk, StepFunction]:
+        if self._prepare is None:
+            return dict.fromkeys(chunks, self._stage.step)
+        steps = await asyncio.gather(
+            *(self._prepare(chunk.records, states[chunk.place.partition]) for chunk in chunks)
+        )
+        return dict(zip(chunks, steps, strict=True))
 
     def _rows(self, partition: int) -> Rows:
         # A Faust table is a mapping: its truth is its length, which counts every row.

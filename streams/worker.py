@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from events.errors import MoebridgeError
 from events.topics import DELIVERIES, TABLES, TopicName, topic_name
+from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
 from moengage.client import MoEngageClient, MoEngageConfig
 from moengage.transport import AiohttpTransport
@@ -29,11 +30,12 @@ from streams.chunks import Chunk
 from streams.data_folder import locked
 from streams.deliver import NAME as DELIVER
 from streams.deliver import Deliver, DeliverConfig
+from streams.enrich import Enrichment, Looks, asking
 from streams.errors import PartitionMismatch, StageFailed, StreamsError
 from streams.failpoints import Failpoints
 from streams.metrics import Metrics
 from streams.publishing import BatchPublisher
-from streams.runner import StageRunner
+from streams.runner import Prepare, StageRunner
 from streams.stages.companies import Companies
 from streams.stages.contacts import Contacts
 from streams.stages.route import Route
@@ -46,11 +48,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What a worker needs. ``shutdown_s``: how long a stop may take before work is given back."""
+    """What a worker needs.
+
+    Without ``intercom`` nobody is asked for contacts that are not known. ``shutdown_s``: how long a stop
+    may take before work is given back.
+    """
 
     app: AppConfig
     moengage: MoEngageConfig
     rules: Callable[[], RuleSet]
+    intercom: IntercomConfig | None = None
     deliver: DeliverConfig = field(default_factory=DeliverConfig)
     shutdown_s: float = 10.0
     max_batch_bytes: int = 900_000
@@ -84,7 +91,11 @@ class Worker:
             transport = AiohttpTransport()
             stack.push_async_callback(transport.close)
             client = MoEngageClient(self.config.moengage, transport, time.time)
-            app, deliver = self._build(BatchPublisher(producer, self.config.max_batch_bytes), client)
+            looks = None
+            if self.config.intercom is not None:
+                looks = await stack.enter_async_context(asking(self.config.intercom, self.metrics))
+            publisher = BatchPublisher(producer, self.config.max_batch_bytes)
+            app, deliver = self._build(publisher, client, looks)
             await self._check_partitions(producer)
             await self._serve(app, deliver, stop, on_ready)
 
@@ -106,14 +117,18 @@ class Worker:
         stack.push_async_callback(producer.stop)
         return producer
 
-    def _build(self, publisher: BatchPublisher, client: MoEngageClient) -> tuple[faust.App, Deliver]:
+    def _build(
+        self, publisher: BatchPublisher, client: MoEngageClient, looks: Looks | None
+    ) -> tuple[faust.App, Deliver]:
         config = self.config.app
         self._app = app = make_app(config)
-        stages: list[Stage] = [
-            Route(config.prefix),
-            Contacts(self.config.rules, config.prefix, real_time_action=self.config.real_time_action),
-            Companies(config.prefix),
-        ]
+        contacts = Contacts(
+            self.config.rules, config.prefix, real_time_action=self.config.real_time_action
+        )
+        stages: list[Stage] = [Route(config.prefix), contacts, Companies(config.prefix)]
+        prepares: dict[str, Prepare] = {}
+        if looks is not None:
+            prepares[contacts.name] = Enrichment(contacts, looks, self.metrics).prepare
         tables: dict[str, ChunkTable] = {name: make_table(app, name) for name in TABLES}
         self._watch_recovery(app)
         self._consumer = consumer = _consumer(app)
@@ -128,6 +143,7 @@ class Worker:
                 metrics=self.metrics,
                 failpoints=self._failpoints,
                 group_records=config.chunk_records,
+                prepare=prepares.get(stage.name),
             )
             self._runners[stage.name] = runner
             self._agent(app, stage.name, stage.source, runner.take)

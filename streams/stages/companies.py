@@ -128,5 +128,14 @@ def _take(row: CompanyRow, company: Mapping[str, Any], occurred_at: int) -> bool
     return taken
 
 
+def whole_profile(company: Mapping[str, Any]) -> dict[str, Any]:
+    """The profile of a company that is told whole, as a snapshot holds it."""
+    return {
+        name: value
+        for name, value in company.items()
+        if name not in _LEFT_OUT and value is not None and value != {} and value != []
+    }
+
+
 def _telling(profile: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in profile.items() if k not in _BOOKKEEPING}

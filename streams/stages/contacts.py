@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from events.codec import canonical, decode_object
@@ -19,14 +20,17 @@ from events.rows import ContactRow
 from events.subjects import is_id, item_of, ticket_of
 from events.times import parse_ms
 from events.topics import COMPANIES, CONTACTS, DELIVERIES, TopicName, topic_name
-from mappings.moment import Moment
+from intercom.enrichment import Found, Wanted
+from mappings.moment import CONTACT, Moment
 from mappings.rules import RuleSet, map_moment
 from mappings.tickets import stated_previous, stated_previous_id, ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
-from streams.stages import contact_row
+from streams.stages import completing, contact_row
 from streams.stages.stage import Step, each_record, key_text
 from streams.state import State
+
+_NOBODY: Mapping[str, Found] = {}
 
 
 class Contacts:
@@ -43,9 +47,19 @@ class Contacts:
         self._prefix = prefix
         self._real_time_action = real_time_action
 
-    def step(self, records: Sequence[Any], state: State, now_ms: int) -> Step:
-        """See Stage."""
-        work = _Work(self._rules(), self._prefix, state, now_ms, self._real_time_action)
+    def wanted(self, records: Sequence[Any], state: State) -> dict[str, Wanted]:
+        """By contact id, who should be looked up before ``step``: nobody knows them yet."""
+        return completing.wanted(records, state)
+
+    def step(
+        self,
+        records: Sequence[Any],
+        state: State,
+        now_ms: int,
+        found: Mapping[str, Found] = _NOBODY,
+    ) -> Step:
+        """See Stage. ``found`` are contacts by id, as Intercom has them, of those that were wanted."""
+        work = _Work(self._rules(), self._prefix, state, now_ms, self._real_time_action, found)
         each_record(self.name, self._prefix, records, work.result, now_ms, work.handle)
         work.write_rows()
         return work.result
@@ -55,9 +69,16 @@ class _Work:
     """One chunk: rows are decoded once and written once, however many events they have in it."""
 
     def __init__(
-        self, rules: RuleSet, prefix: str, state: State, now_ms: int, real_time_action: bool
+        self,
+        rules: RuleSet,
+        prefix: str,
+        state: State,
+        now_ms: int,
+        real_time_action: bool,
+        found: Mapping[str, Found],
     ) -> None:
         self.result = Step()
+        self._found = found
         self._rules = rules
         self._state = state
         self._now_ms = now_ms
@@ -105,14 +126,31 @@ class _Work:
         if not contact_row.remember(row, envelope.event_id, envelope.received_at):
             self.result.counts["duplicates"] += 1
             return
+        completed = self._complete(row, envelope)
         if envelope.source is Source.PARTNER:
             moment = self._partner(row, envelope, document)
         else:
             moment = self._webhook(row, envelope, document)
+        if completed:  # the user is news, whatever the event is
+            moment = moment or Moment(envelope, frozenset(), row, document, at=envelope.occurred_at)
+            moment = replace(moment, happened=moment.happened | {CONTACT})
         if moment is None:
             self.result.counts["unmapped"] += 1
         else:
             self._map(moment, contact_id)
+
+    def _complete(self, row: ContactRow, envelope: Envelope) -> bool:
+        """Take in what Intercom has of a contact that was not known; whether there was any."""
+        found = self._found.get(row.contact_id)
+        if found is None:
+            return False
+        changes = completing.take_found(row, found, envelope.occurred_at)
+        if changes is None:
+            return False
+        self.result.counts["completed"] += 1
+        if completing.has_intercom_id(row):
+            self._tell_companies(row, changes, envelope)
+        return True
 
     def _partner(self, row: ContactRow, envelope: Envelope, document: Mapping[str, Any]) -> Moment | None:
         happened = "partner_event"
@@ -136,7 +174,7 @@ class _Work:
             if not happened:
                 return None
             return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
-        for reference in _references(ticket_of(item), row.contact_id):
+        for reference in completing.references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
         news = contact_row.take_ticket(
             row, envelope.topic, view, stated_previous(item), stated_previous_id(item)
@@ -240,16 +278,6 @@ class _Work:
 
 #: Topics whose item is the contact itself, where it does not hold one.
 _BARE = frozenset({"contact", "visitor", "granular"})
-
-
-def _references(ticket: Mapping[str, Any], contact_id: str) -> list[Mapping[str, Any]]:
-    holder = ticket.get("contacts")
-    listed = holder.get("contacts") if isinstance(holder, dict) else None
-    return [
-        reference
-        for reference in (listed if isinstance(listed, list) else [])
-        if isinstance(reference, dict) and reference.get("id") == contact_id
-    ]
 
 
 def _digest(element: UserElement) -> str:
