@@ -139,8 +139,8 @@ class IntercomSettings(Section):
     )
     access_token: Annotated[SecretStr, AfterValidator(_token), Expect("a token without blanks")] = Field(
         default=SecretStr(""),
-        description="Access token of the app (Developer Hub, Authentication), to look up contacts that an "
-        "event names and nothing has told of yet. Empty: such events are mapped with what they tell.",
+        description="Access token of the app (Developer Hub, Authentication), to look up contacts that "
+        "an event names and nothing has told of yet. Empty: such events are mapped with what they tell.",
     )
     region: Literal["us", "eu", "au"] = Field(
         default="us", description="The region that hosts the Intercom workspace."

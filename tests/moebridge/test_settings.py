@@ -190,6 +190,7 @@ def test_which_settings_are_secrets() -> None:
         "intercom.webhook_secrets",
         "intercom.data_key",
         "intercom.data_keys",
+        "intercom.access_token",
         "moengage.api_key",
     ]
 

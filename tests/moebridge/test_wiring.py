@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.config import IngestConfig
+from intercom.config import IntercomConfig
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.wiring import ingest_config, max_message_bytes, rules, topic_arguments, worker_config
@@ -60,6 +61,10 @@ def test_the_worker() -> None:
         moengage__base_url="http://127.0.0.1:1/",
         moengage__timeout_s="3",
         moengage__real_time_action="true",
+        intercom__access_token="token",
+        intercom__region="eu",
+        intercom__base_url="http://127.0.0.1:2/",
+        intercom__api_version="2.16",
         worker__data_dir="there",
         worker__store="memory",
         worker__chunk_records="9",
@@ -84,6 +89,7 @@ def test_the_worker() -> None:
         instance_id="w-1",
     )
     assert config.moengage == MoEngageConfig("ABC", "key", "101", "http://127.0.0.1:1", 3.0)
+    assert config.intercom == IntercomConfig("token", "eu", "http://127.0.0.1:2", "2.16")
     assert config.deliver == DeliverConfig(max_elements=10, max_bytes=5000, linger_s=0.25)
     assert (config.shutdown_s, config.real_time_action) == (4.0, True)
     assert config.failpoints == ("route:after_outputs:2",)
@@ -93,6 +99,11 @@ def test_the_worker() -> None:
 def test_a_worker_without_a_name_is_no_static_member() -> None:
     chosen = settings(moengage__workspace_id="ABC", moengage__api_key="key")
     assert worker_config(chosen, rules(chosen)).app.instance_id is None
+
+
+def test_without_a_token_nobody_is_asked() -> None:
+    chosen = settings(intercom__region="au", moengage__workspace_id="ABC", moengage__api_key="key")
+    assert worker_config(chosen, rules(chosen)).intercom is None
 
 
 @pytest.mark.parametrize("max_body_bytes", ["1000", "1000000", "8000000"])
