@@ -6,6 +6,7 @@ attribute's type by the first value that it sees, and a wrong one would spoil it
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from events.times import iso_utc, parse_ms
-from mappings.safety import safe_list, scalar_text
+from mappings.safety import scalar_text
 
 Converter = Callable[[Any], Any]
 
@@ -85,10 +86,10 @@ def iso_datetime(text: str) -> str | None:
 
 
 def to_list(value: Any) -> list[Any] | None:
-    """A list of scalars of one type; a scalar becomes a list of one."""
-    if value is None or isinstance(value, dict):
-        return None
-    return safe_list(value if isinstance(value, list) else [value]) or None
+    """The scalars of a list; a scalar becomes a list of one. ``safety.put`` makes it one of one type."""
+    if isinstance(value, list):
+        return [each for each in value if isinstance(each, str | bool | int | float)] or None
+    return None if value is None or isinstance(value, dict) else [value]
 
 
 def digits(value: Any) -> str | None:
@@ -98,6 +99,24 @@ def digits(value: Any) -> str | None:
         return None
     return _NOT_DIGITS.sub("", text) or None
 
+
+def sha256(value: Any) -> str | None:
+    """The SHA-256 of a value's text in UTF-8, as 64 hex digits in lower case.
+
+    Blanks around the text are cut off, and an e-mail address (a text with an @ and no blanks) is put in
+    lower case, so that one address has one hash however it is written. None for lists and objects.
+    """
+    text = scalar_text(value)
+    text = text.strip() if text is not None else ""
+    if not text:
+        return None
+    if "@" in text and len(text.split()) == 1:
+        text = text.lower()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+#: What ``hash:`` may be in a rule.
+HASHES: Mapping[str, Converter] = {"sha256": sha256}
 
 #: What ``type:`` may be in a rule.
 TYPES: Mapping[str, Converter] = {

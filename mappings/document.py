@@ -8,6 +8,9 @@
     ticket      the ticket as in ``moment.TicketView``, with ``type`` for its type's name, ``title``, and
                 ``state``: key, category, internal_label, external_label, at, reopened
     previous    the ticket's state before, with ``seconds``, how long it lasted; null where not known
+    conversation  the conversation of a conversation topic: ``conversations.FIELDS``; never its words
+    tag         the tag that a contact got or lost: id, name
+    custom_event  an event that was tracked in Intercom: name, metadata, created_at
     event       id, topic, source, workspace, config, received_at, occurred_at, at
     payload     the payload as Intercom sent it
     partner     a connector's body: user, created_at, updated_at, events (``mappings.partner``)
@@ -18,16 +21,80 @@ Times that moebridge took down are milliseconds; those in contact, companies and
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from events.rows import ContactRow, TicketState
-from mappings.moment import Moment, TicketView
+from events.subjects import item_of
+from mappings import conversations
+from mappings.moment import (
+    CONVERSATION,
+    INTERCOM_EVENT,
+    PARTNER_EVENT,
+    PARTNER_USER,
+    TAG_ADDED,
+    TAG_REMOVED,
+    TICKET,
+    TICKET_ATTRIBUTES_CHANGED,
+    TICKET_CREATED,
+    TICKET_STATE_CHANGED,
+    Moment,
+    TicketView,
+)
 from mappings.partner import partner_part
 
 #: The names that an expression can begin with; ``item`` under ``each:`` only.
-PARTS = ("contact", "company", "companies", "ticket", "previous", "event", "payload", "partner")
+PARTS = (
+    "contact",
+    "company",
+    "companies",
+    "ticket",
+    "previous",
+    "conversation",
+    "tag",
+    "custom_event",
+    "event",
+    "payload",
+    "partner",
+)
 ITEM = "item"
+
+_STATE = ("key", "category", "internal_label", "external_label", "at", "reopened")
+
+#: What stands under a path, where that is ours to say; elsewhere it is Intercom's or the user's.
+FIELDS: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("ticket",): (
+        "id",
+        "number",
+        "category",
+        "type",
+        "title",
+        "state",
+        "attributes",
+        "created_at",
+        "updated_at",
+        "open",
+        "admin_assignee_id",
+        "team_assignee_id",
+    ),
+    ("ticket", "state"): _STATE,
+    ("previous",): (*_STATE, "seconds"),
+    ("conversation",): conversations.FIELDS,
+    ("tag",): ("id", "name"),
+    ("custom_event",): ("name", "metadata", "created_at"),
+    ("event",): ("id", "topic", "source", "workspace", "config", "received_at", "occurred_at", "at"),
+    ("partner",): ("user", "created_at", "updated_at", "events"),
+}
+
+#: When a part can be known at all; a part that is not here always can.
+KNOWN_WHEN: Mapping[str, frozenset[str]] = {
+    "ticket": frozenset({TICKET, TICKET_CREATED, TICKET_STATE_CHANGED, TICKET_ATTRIBUTES_CHANGED}),
+    "previous": frozenset({TICKET_STATE_CHANGED}),
+    "conversation": frozenset({CONVERSATION}),
+    "tag": frozenset({TAG_ADDED, TAG_REMOVED}),
+    "custom_event": frozenset({INTERCOM_EVENT}),
+    "partner": frozenset({PARTNER_USER, PARTNER_EVENT}),
+}
 
 
 def build(moment: Moment, parts: Collection[str]) -> dict[str, Any]:
@@ -46,6 +113,12 @@ def build(moment: Moment, parts: Collection[str]) -> dict[str, Any]:
         document["ticket"] = _ticket(moment.ticket, row) if moment.ticket else None
     if "previous" in parts:
         document["previous"] = _previous(moment) if moment.previous else None
+    if "conversation" in parts:
+        document["conversation"] = _of_family(moment, "conversation")
+    if "tag" in parts:
+        document["tag"] = _tag(moment)
+    if "custom_event" in parts:
+        document["custom_event"] = _of_family(moment, "event")
     if "event" in parts:
         document["event"] = _event(moment)
     if "payload" in parts:
@@ -65,6 +138,28 @@ def known_companies(row: ContactRow) -> list[dict[str, Any]]:
     if len(known) > 1:
         known.sort(key=lambda entry: entry[:2])
     return [snapshot for _, _, snapshot in known]
+
+
+def _of_family(moment: Moment, family: str) -> dict[str, Any] | None:
+    """The conversation or custom event of a payload of that family of topics."""
+    if moment.envelope.topic.partition(".")[0] != family:
+        return None
+    item = item_of(moment.document)
+    return conversations.conversation_part(item) if family == "conversation" else _custom_event(item)
+
+
+def _custom_event(item: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = item.get("metadata")
+    return {
+        "name": item.get("event_name"),
+        "metadata": metadata if isinstance(metadata, dict) else {},
+        "created_at": item.get("created_at"),
+    }
+
+
+def _tag(moment: Moment) -> dict[str, Any] | None:
+    tag = item_of(moment.document).get("tag")
+    return {"id": tag.get("id"), "name": tag.get("name")} if isinstance(tag, dict) else None
 
 
 def _ticket(ticket: TicketView, row: ContactRow) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Expressions: JMESPath, compiled once into plain Python functions.
 
 JMESPath's interpreter takes 5 to 10 µs for a path of two names; a compiled getter takes 0.1. Paths,
-``||``, literals, indexes, lists of one field and functions are compiled; whatever else an expression
-contains is left to the interpreter, node by node, so all of JMESPath works.
+``||``, ``&&``, ``!``, comparisons, literals, indexes, lists of one field and functions are compiled;
+whatever else an expression contains is left to the interpreter, node by node, so all of JMESPath works.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _INTERPRETER = TreeInterpreter(Options(custom_functions=_FUNCTIONS))
 # values, a sum of texts) is one of these.
 _MISFITS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
-# Nodes whose children are all evaluated against what the node itself is evaluated against.
-_ALL_CHILDREN = frozenset(
+#: Nodes whose children are all evaluated against what the node itself is evaluated against.
+ALL_CHILDREN = frozenset(
     {"or_expression", "and_expression", "not_expression", "comparator", "function_expression"}
     | {"multi_select_list", "multi_select_dict", "key_val_pair"}
 )
-# Those of which only the first child is; the others see what the first one gives.
-_FIRST_CHILD = frozenset(
+#: Those of which only the first child is; the others see what the first one gives.
+FIRST_CHILD = frozenset(
     {"subexpression", "index_expression", "projection", "value_projection", "filter_projection"}
     | {"flatten", "pipe"}
 )
@@ -67,8 +67,13 @@ def compile_expression(text: str, known_parts: Collection[str]) -> Expression:
     if unknown:
         raise BadExpression(f"unknown name {unknown[0]!r}; known: {', '.join(known_parts)}")
     get = _compile(node)
-    path = _path(node) or ()
+    path = plain_path(node) or ()
     return Expression(text, get if path else _fenced(get), parts, path)
+
+
+def is_true(value: Any) -> bool:
+    """JMESPath's idea of true: null, false and what is empty are not, zero is."""
+    return not (value is None or value is False or value == "" or value == [] or value == {})
 
 
 def _fenced(get: Getter) -> Getter:
@@ -88,7 +93,7 @@ def _compile(node: Any) -> Getter:
 
 
 def _compile_path(node: Any) -> Getter | None:
-    names = _path(node)
+    names = plain_path(node)
     if names is None:
         return _compile_chain(node)
     if len(names) == 1:
@@ -147,12 +152,41 @@ def _compile_or(node: Any) -> Getter:
 
     def get_or(value: Any) -> Any:
         found = left(value)
-        # JMESPath's idea of false: zero is not.
-        if found is None or found is False or found == "" or found == [] or found == {}:
-            return right(value)
-        return found
+        return found if is_true(found) else right(value)
 
     return get_or
+
+
+def _compile_and(node: Any) -> Getter:
+    left, right = (_compile(child) for child in node["children"])
+
+    def get_and(value: Any) -> Any:
+        found = left(value)
+        return right(value) if is_true(found) else found
+
+    return get_and
+
+
+def _compile_not(node: Any) -> Getter:
+    operand = _compile(node["children"][0])
+    return lambda value: not is_true(operand(value))
+
+
+def _compile_comparison(node: Any) -> Getter | None:
+    compare = TreeInterpreter.COMPARATOR_FUNC[node["value"]]
+    left, right = (_compile(child) for child in node["children"])
+    if node["value"] in ("eq", "ne"):
+        return lambda value: compare(left(value), right(value))
+
+    def get_order(value: Any) -> Any:
+        one, other = left(value), right(value)
+        return compare(one, other) if _has_order(one) and _has_order(other) else None
+
+    return get_order
+
+
+def _has_order(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _compile_literal(node: Any) -> Getter:
@@ -213,6 +247,9 @@ _COMPILERS: dict[str, Callable[[Any], Getter | None]] = {
     "pipe": _compile_chain,
     "index": _compile_index,
     "or_expression": _compile_or,
+    "and_expression": _compile_and,
+    "not_expression": _compile_not,
+    "comparator": _compile_comparison,
     "literal": _compile_literal,
     "function_expression": _compile_function,
     "projection": _compile_projection,
@@ -222,15 +259,15 @@ _COMPILERS: dict[str, Callable[[Any], Getter | None]] = {
 }
 
 
-def _path(node: Any) -> tuple[str, ...] | None:
-    """The names of a plain dotted path; None for anything else."""
+def plain_path(node: Any) -> tuple[str, ...] | None:
+    """The names of a node that is a plain dotted path; None for anything else."""
     if node["type"] == "field":
         return (node["value"],)
     if node["type"] != "subexpression":
         return None
     names: tuple[str, ...] = ()
     for child in node["children"]:
-        inner = _path(child)
+        inner = plain_path(child)
         if inner is None:
             return None
         names += inner
@@ -243,9 +280,9 @@ def _parts_of(node: Any, known_parts: Collection[str]) -> frozenset[str]:
     if kind == "field":
         return frozenset({node["value"]})
     children = node["children"]
-    if kind in _ALL_CHILDREN:
+    if kind in ALL_CHILDREN:
         return frozenset().union(*(_parts_of(child, known_parts) for child in children))
-    if kind in _FIRST_CHILD:
+    if kind in FIRST_CHILD:
         if children[0]["type"] == "current" and len(children) > 1 and kind == "subexpression":
             return _parts_of(children[1], known_parts)
         return _parts_of(children[0], known_parts)

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, combinations, islice
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from events.elements import Element, EventElement, UserElement
 from events.keys import IDENTITY_SOURCES
 from events.times import parse_ms
-from mappings.compiler import EVENT_ID_ATTRIBUTE, EVENT_TOPIC_ATTRIBUTE, compile_file
+from mappings.compiler import EVENT_ID_ATTRIBUTE, EVENT_TOPIC_ATTRIBUTE, compile_rule
 from mappings.document import ITEM, build
 from mappings.errors import MappingError
 from mappings.identity import customer_id_of
-from mappings.moment import HAPPENINGS, Moment
+from mappings.moment import CONTACT_DELETED, Moment
+from mappings.report import Report, note
 from mappings.rule import Rule
-from mappings.rule_files import parse, read_folder
-from mappings.safety import MAX_STRING_LENGTH, MAX_USER_ATTRIBUTES, safe_name
-
-#: The rules that come with moebridge.
-DEFAULT_RULES = Path(__file__).with_name("default")
+from mappings.rule_folder import read_rule_folder
+from mappings.safety import MAX_STRING_LENGTH, MAX_USER_ATTRIBUTES
 
 DEFAULT_IDENTITY = ("external_id", "intercom_id")
+
+# Plans are kept for this many different moments; a topic can be anything that a sender writes.
+_PLANS_KEPT = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The rules for one set of things that happened, and the parts of the document that they read."""
+    """The rules for one kind of moment, and the parts of the document that they read."""
 
     rules: tuple[Rule, ...]
     parts: frozenset[str]
@@ -42,7 +43,26 @@ class RuleSet:
     version: str
     identity: tuple[str, ...]
     rules: tuple[Rule, ...]
-    plans: Mapping[frozenset[str], Plan]
+    _plans: dict[tuple[frozenset[str], str, bool], Plan] = field(default_factory=dict, repr=False)
+
+    def plan(self, happened: frozenset[str], topic: str, deleted: bool) -> Plan:
+        """The plan for what happened, under a topic ("" for a company snapshot).
+
+        For a deleted contact only rules that name contact_deleted run.
+        """
+        key = (happened, topic, deleted)
+        plan = self._plans.get(key)
+        if plan is None:
+            chosen = tuple(
+                rule
+                for rule in self.rules
+                if rule.trigger.waits_for(happened, topic)
+                and (not deleted or CONTACT_DELETED in rule.trigger.words & happened)
+            )
+            plan = Plan(chosen, frozenset[str]().union(*(rule.parts for rule in chosen)))
+            if len(self._plans) < _PLANS_KEPT:
+                self._plans[key] = plan
+        return plan
 
 
 def load(path: Path | None = None, *, identity: Sequence[str] = DEFAULT_IDENTITY) -> RuleSet:
@@ -57,62 +77,71 @@ def load(path: Path | None = None, *, identity: Sequence[str] = DEFAULT_IDENTITY
             raise MappingError(
                 f"identity: unknown source {source!r}; known: {', '.join(IDENTITY_SOURCES)}"
             )
-    files = read_folder(DEFAULT_RULES if path is None else path)
-    rules = tuple(rule for name, raw in files.items() for rule in compile_file(parse(name, raw)))
-    return RuleSet(_version(files, identity), tuple(identity), rules, _plans(rules))
+    folder = read_rule_folder(path)
+    rules = tuple(compile_rule(entry) for entry in folder.rules)
+    return RuleSet(_version(folder.files, identity), tuple(identity), rules)
 
 
-def map_moment(rules: RuleSet, moment: Moment) -> list[Element]:
+def map_moment(rules: RuleSet, moment: Moment, report: Report | None = None) -> list[Element]:
     """What a moment becomes in MoEngage: at most one user, then events, in the order of the rules.
 
-    Pure, and never raises, whatever the payload. A deleted contact becomes nothing: an event would make
-    the user anew. An event's time is never later than the moment came in.
+    Pure, and never raises, whatever the payload. A deleted contact becomes nothing unless a rule asks
+    for contact_deleted: an event would make the user anew. An event's time is never later than the moment
+    came in. What had to be changed for MoEngage is counted into ``report`` (report.CHANGES).
     """
-    plan = rules.plans.get(moment.happened)
-    if plan is None:
-        plan = rules.plans[moment.happened.intersection(HAPPENINGS)]
-    if not plan.rules or moment.row.deleted:
+    # A company snapshot, which has no document of its own, is no event of its cause's topic.
+    topic = moment.envelope.topic if moment.document else ""
+    plan = rules.plan(moment.happened, topic, moment.row.deleted)
+    if not plan.rules:
         return []
     document = build(moment, plan.parts)
     customer_id = customer_id_of(moment, rules.identity)
     user: dict[str, Any] = {}
     events: list[Element] = []
     for rule in plan.rules:
-        if not rule.applies(moment):
+        if rule.trigger.conditional and not rule.trigger.holds(moment, document):
             continue
-        if rule.name is None:
+        if rule.event is None:
             made: dict[str, Any] = {}
-            rule.fill_user(made, document)
-            user = _merged(user, made)
+            rule.fill_user(made, document, report)
+            user = _merged(user, made, report)
         elif rule.each is None:
-            events.append(_event(rule, moment, document, customer_id))
+            events.append(_event(rule, moment, document, customer_id, report))
         else:
             items = rule.each(document)
             for item in items if isinstance(items, list) else ():
-                events.append(_event(rule, moment, {**document, ITEM: item}, customer_id))
+                events.append(_event(rule, moment, {**document, ITEM: item}, customer_id, report))
     return [UserElement(customer_id, user), *events] if user else events
 
 
-def _merged(user: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+def _merged(user: dict[str, Any], made: dict[str, Any], report: Report | None) -> dict[str, Any]:
     """Both, the later rule's values winning, within MoEngage's limit."""
     if not user:
         return made
-    return dict(islice({**user, **made}.items(), MAX_USER_ATTRIBUTES))
+    both = {**user, **made}
+    if len(both) > MAX_USER_ATTRIBUTES:
+        note(report, "attribute_dropped_over_256", len(both) - MAX_USER_ATTRIBUTES)
+        both = dict(islice(both.items(), MAX_USER_ATTRIBUTES))
+    return both
 
 
-def _event(rule: Rule, moment: Moment, document: dict[str, Any], customer_id: str) -> EventElement:
-    assert rule.name is not None
+def _event(
+    rule: Rule, moment: Moment, document: dict[str, Any], customer_id: str, report: Report | None
+) -> EventElement:
     envelope = moment.envelope
     attributes: dict[str, Any] = {
         EVENT_ID_ATTRIBUTE: envelope.event_id[:MAX_STRING_LENGTH],
         EVENT_TOPIC_ATTRIBUTE: envelope.topic[:MAX_STRING_LENGTH],
     }
-    rule.fill_event(attributes, document)
+    rule.fill_event(attributes, document, report)
     at = parse_ms(rule.at(document)) if rule.at is not None else None
     if at is None:
         at = moment.at or envelope.occurred_at
-    name = rule.name.value(document)
-    return EventElement(customer_id, safe_name(name), attributes, min(at, envelope.received_at))
+    if at > envelope.received_at:
+        note(report, "time_clamped")
+        at = envelope.received_at
+    name = rule.event_name or rule.name_of_event(document, report)
+    return EventElement(customer_id, name, attributes, at)
 
 
 def _version(files: Mapping[str, bytes], identity: Sequence[str]) -> str:
@@ -121,13 +150,3 @@ def _version(files: Mapping[str, bytes], identity: Sequence[str]) -> str:
         digest.update(b"\0%s\0%d\0" % (name.encode(), len(raw)))
         digest.update(raw)
     return digest.hexdigest()[:12]
-
-
-def _plans(rules: tuple[Rule, ...]) -> dict[frozenset[str], Plan]:
-    """A plan for every combination of what can happen: five words, 32 plans."""
-    sets = chain.from_iterable(combinations(HAPPENINGS, n) for n in range(len(HAPPENINGS) + 1))
-    plans = {}
-    for words in map(frozenset, sets):
-        chosen = tuple(rule for rule in rules if not rule.when.isdisjoint(words))
-        plans[words] = Plan(chosen, frozenset[str]().union(*(rule.parts for rule in chosen)))
-    return plans

@@ -24,6 +24,7 @@ COMMANDS = (
     "worker",
     "topics",
     "config",
+    "mapping",
     "auth-header",
     "sandbox",
     "broker",

@@ -5,6 +5,7 @@ MoebridgeError
 ├── ProcessFailed               a process that moebridge started ended, or never became ready
 ├── CannotListen                the address to listen on is taken, or not ours
 ├── TopicsUnfit                 topics on the broker are not as they must be
+├── UnreadablePayload           a payload given to `moebridge mapping` is no JSON object
 ├── DemoFailed                  the demonstration did not come to what it should have
 ├── BrokerError                 a broker that moebridge starts itself
 │   ├── BrokerUnsupported       this machine lacks what the broker needs
@@ -17,6 +18,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from events.errors import MoebridgeError
+
+
+class UnreadablePayload(MoebridgeError):
+    """What ``moebridge mapping`` was given is no JSON object; ``place`` is file, or file:line."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place = place
 
 
 class BrokerError(MoebridgeError):

@@ -13,6 +13,7 @@ CounterName = Literal[
     "moebridge_stage_chunks_total",
     "moebridge_stage_published_total",
     "moebridge_stage_outcomes_total",
+    "moebridge_mapping_changes_total",
     "moebridge_delivery_elements_total",
     "moebridge_delivery_answers_total",
     "moebridge_delivery_ambiguous_total",
@@ -43,6 +44,11 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         "What records came to: duplicates, stale, no_change, mapped, unmapped, user_unchanged, "
         "about_nobody, changed, unchanged, completed, dead_lettered.",
         ("stage", "outcome"),
+    ),
+    "moebridge_mapping_changes_total": MetricSpec(
+        "What the mapping had to change or leave out so that MoEngage takes it, by kind "
+        "(mappings.report.CHANGES).",
+        ("change",),
     ),
     "moebridge_delivery_elements_total": MetricSpec(
         "Elements by outcome: delivered, or refused and dead-lettered.", ("kind", "outcome")

@@ -114,6 +114,8 @@ class StageRunner:
             result = steps[chunk](chunk.records, states[chunk.place.partition], now_ms)
             out += result.out
             counts += result.counts
+            for change, times in result.changes.items():
+                self._metrics.count("moebridge_mapping_changes_total", times, change=change)
         if out:
             await self._publisher.publish(out, now_ms)
         fail(name, "after_outputs")

@@ -8,7 +8,7 @@ user as it was sends nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from events.subjects import is_id, item_of, ticket_of
 from events.times import parse_ms
 from events.topics import COMPANIES, CONTACTS, DELIVERIES, TopicName, topic_name
 from intercom.enrichment import Found, Wanted
+from mappings.happenings import told_by_topic
 from mappings.moment import CONTACT, Moment
 from mappings.rules import RuleSet, map_moment
 from mappings.tickets import stated_previous, stated_previous_id, ticket_view
@@ -163,16 +164,19 @@ class _Work:
             row.partner_at = max(row.partner_at, at)
         return Moment(envelope, frozenset({happened}), row, document, at=envelope.occurred_at)
 
-    def _webhook(self, row: ContactRow, envelope: Envelope, document: Mapping[str, Any]) -> Moment | None:
+    def _webhook(self, row: ContactRow, envelope: Envelope, document: Mapping[str, Any]) -> Moment:
         item = item_of(document)
         family = envelope.topic.partition(".")[0]
-        happened: set[str] = set()
+        happened = set(told_by_topic(envelope.topic))
         if self._contact_part(row, envelope, item, family):
             happened.add("contact")
+        elif family == "contact":
+            happened -= _STATES_OF_A_CONTACT  # old news
         view = ticket_view(item) if family == "ticket" else None
         if view is None:
-            if not happened:
-                return None
+            happened -= _WITH_A_TICKET
+            for reference in _referring(family, item, row.contact_id):
+                contact_row.take_reference(row, reference)
             return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
         for reference in completing.references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
@@ -186,9 +190,8 @@ class _Work:
         if news.changed:
             happened.add("ticket_state_changed")
             at = view.state.at or at
-        if not happened:
+        if not news.created and not news.changed:
             self.result.counts["no_change"] += 1
-            return None
         return Moment(
             envelope, frozenset(happened), row, document, ticket=view, previous=news.previous, at=at
         )
@@ -248,7 +251,7 @@ class _Work:
     def _map(self, moment: Moment, place: str) -> None:
         """Map, and hand on what is news. ``place`` makes delivery ids of one event distinct."""
         handed = 0
-        for number, element in enumerate(map_moment(self._rules, moment)):
+        for number, element in enumerate(map_moment(self._rules, moment, self.result.changes)):
             if isinstance(element, UserElement) and "contact" in moment.happened:
                 digest = _digest(element)
                 if digest == moment.row.sent:
@@ -278,6 +281,21 @@ class _Work:
 
 #: Topics whose item is the contact itself, where it does not hold one.
 _BARE = frozenset({"contact", "visitor", "granular"})
+
+
+#: Happenings that set what a contact is; of an older notification they are not told.
+_STATES_OF_A_CONTACT = frozenset({"contact_archived", "contact_unarchived"})
+_WITH_A_TICKET = frozenset({"ticket", "ticket_attributes_changed"})
+
+
+def _referring(family: str, item: Mapping[str, Any], contact_id: str) -> Iterable[Mapping[str, Any]]:
+    """What a conversation or a custom event says of the contact that it is about."""
+    if family == "conversation":
+        holder = item.get("conversation")
+        return completing.references(holder if isinstance(holder, dict) else item, contact_id)
+    if family == "event" and item.get("intercom_user_id") == contact_id:
+        return [{"id": contact_id, "external_id": item.get("user_id")}]
+    return []
 
 
 def _digest(element: UserElement) -> str:

@@ -16,10 +16,14 @@ from streams.state import State
 
 @dataclass(slots=True)
 class Step:
-    """What a chunk came to: records to publish, in order, and what happened how often."""
+    """What a chunk came to: records to publish, in order, and what happened how often.
+
+    ``changes`` counts what the mapping had to change for MoEngage (mappings.report.CHANGES).
+    """
 
     out: list[Outgoing] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
 
 
 class Stage(Protocol):

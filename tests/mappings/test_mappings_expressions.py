@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 
+from mappings.expression_reads import literal_of, paths_read
 from mappings.expressions import BadExpression, compile_expression
 
 PARTS = ("a", "b", "c")
@@ -31,7 +32,13 @@ EXPRESSIONS = [
     "a && b",
     "!a",
     "a == b",
+    "a != 'x'",
     "a < b",
+    "a >= b.c",
+    "!(a && b) || c",
+    "`0` && a",  # zero is true
+    "!`0` || `0` || a",
+    "a == `1` && b",
     "[a, b]",
     "{x: a, y: b.c}",
     "a | [0]",
@@ -83,6 +90,26 @@ def test_the_compiled_expression_agrees_with_the_interpreter(text: str, document
 )
 def test_the_parts_that_an_expression_reads(text: str, parts: set[str]) -> None:
     assert compile_expression(text, PARTS).parts == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("a.b.c", {("a", "b", "c")}),
+        ("a.b[].c || c", {("a", "b"), ("c",)}),
+        ("length(a.b) == `1` && !c", {("a", "b"), ("c",)}),
+        ("a[?b == 'x'].c", {("a",)}),
+        ("`1`", set()),
+    ],
+)
+def test_the_paths_that_an_expression_reads(text: str, paths: set[tuple[str, ...]]) -> None:
+    assert paths_read(text) == paths
+
+
+def test_a_literal() -> None:
+    assert literal_of("`5`") == 5
+    assert literal_of("'x'") == "x"
+    assert literal_of("a") is None
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_rule(tmp_path: Path, rule: str, key: str, problem: str) -> None:
     [
         ("", 1, "empty"),
         ("rules:\n  - a: [\n", 3, "not YAML"),
-        ("a: 1\n", 1, "unknown key 'a'; known: rules"),
+        ("a: 1\n", 1, "unknown key 'a'; known: extends, disable, rules, tests"),
         ("rules:\n  a: 1\n", 1, "expected a list, got a mapping"),
         ("rules: []\nrules: []\n", 2, "stands twice"),
         ("rules: &a [*a]\n", 1, "contains itself"),

@@ -141,7 +141,6 @@ def test_a_lead_that_becomes_a_user_is_sent_under_its_new_id(stage: Contact) -> 
             {"type": "contact_tag", "tag": {"id": "3"}, "contact": contact(at=2)},
         ),
         ("contact.unsubscribed", {"contact": contact(at=2), "subscription_types": {"data": []}}),
-        ("conversation.contact.attached", {"conversation": {"id": "7"}, "contact": contact(at=2)}),
         (
             "visitor.signed_up",
             {"type": "visitor", "id": "c1", "user_id": "user-c1", "updated_at": iso(2)},
@@ -197,7 +196,7 @@ def test_an_archived_contact_stays_known(stage: Contact) -> None:
 
 
 def test_an_event_that_nothing_is_mapped_from_is_counted(stage: Contact) -> None:
-    step = stage.hear(webhook("event.created", {"event_name": "paid", "intercom_user_id": "c1"}, at=1))
+    step = stage.hear(webhook("contact.deleted", {"id": "c1", "type": "contact", "deleted": True}, at=1))
     assert (step.out, step.counts) == ([], {"unmapped": 1})
 
 

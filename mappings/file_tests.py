@@ -1,0 +1,184 @@
+"""Tests inside rule files: read here, judged here; ``streams.rehearsal`` runs them.
+
+tests:
+  - name: a ticket is resolved
+    before: [{…}]                   payloads that came earlier; what became of them is not looked at
+    given: [{…}]                    payloads (``payloads``)
+    expect:                         what MoEngage gets, in order; [] for nothing
+      - user: true
+        customer_id: cust-77        may be left out, as everything below may
+        attributes: {u_n: Mira}     these and no others
+      - event: ticket_state_changed
+        at: 2026-01-10T09:00:00Z
+        attributes_include: {state_to: resolved, company_plan: null}   these; null: not there
+
+What every event carries, intercom_event_id and intercom_topic, need not be named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from events.elements import Element, UserElement
+from events.envelope import Envelope
+from events.errors import InvalidPayload
+from events.times import iso_utc, parse_ms
+from mappings.compiler import EVENT_ID_ATTRIBUTE, EVENT_TOPIC_ATTRIBUTE
+from mappings.payloads import envelopes
+from mappings.rule_files import Entry
+
+TEST_KEYS = ("name", "before", "given", "expect")
+EXPECT_KEYS = ("user", "event", "customer_id", "at", "attributes", "attributes_include")
+
+_ALWAYS_THERE = frozenset({EVENT_ID_ATTRIBUTE, EVENT_TOPIC_ATTRIBUTE})
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One element that a test expects. ``event`` is "" for a user; None: whatever it is will do."""
+
+    event: str
+    customer_id: str | None
+    at: int | None
+    attributes: Mapping[str, Any] | None
+    attributes_include: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileTest:
+    """One test. ``skipped`` is how many of the envelopes are those of ``before``."""
+
+    file: str
+    line: int
+    name: str
+    envelopes: tuple[Envelope, ...]
+    skipped: int
+    expect: tuple[Expected, ...]
+
+
+def parse_tests(entries: Iterable[Entry]) -> tuple[FileTest, ...]:
+    """The tests of the entries under ``tests``. Raises InvalidRule with the place."""
+    return tuple(_test(entry) for entry in entries)
+
+
+def differences(expect: Sequence[Expected], elements: Sequence[Element]) -> list[str]:
+    """Where elements are not what is expected, in lines for people; none where they are."""
+    wanted = [one.event for one in expect]
+    got = [_event_of(element) for element in elements]
+    lines: list[str] = []
+    for what, i, i_end, j, j_end in SequenceMatcher(None, wanted, got, autojunk=False).get_opcodes():
+        if what == "equal":
+            for position, (one, element) in enumerate(
+                zip(expect[i:i_end], elements[j:j_end], strict=True), start=j
+            ):
+                label = f"{position + 1}. {_label(one.event)}"
+                lines += [f"{label}: {problem}" for problem in _differences(one, element)]
+            continue
+        lines += [f"- {_label(one.event)}: expected, did not come" for one in expect[i:i_end]]
+        for element in elements[j:j_end]:
+            lines.append(f"+ {_label(_event_of(element))} of {element.customer_id}: not expected")
+            lines += [f"    {name}: {_shown(value)}" for name, value in element.attributes.items()]
+    return lines
+
+
+def _test(entry: Entry) -> FileTest:
+    fields = entry.mapping(TEST_KEYS)
+    for key in ("name", "given", "expect"):
+        if key not in fields:
+            raise entry.wrong(f"expected '{key}'")
+    before = fields["before"].entries() if "before" in fields else []
+    given = fields["given"].entries()
+    if not given:
+        raise fields["given"].wrong("expected at least one payload")
+    return FileTest(
+        file=entry.file,
+        line=entry.line,
+        name=fields["name"].text().strip(),
+        envelopes=_envelopes([*before, *given]),
+        skipped=len(before),
+        expect=tuple(_expected(each) for each in fields["expect"].entries()),
+    )
+
+
+def _envelopes(entries: Sequence[Entry]) -> tuple[Envelope, ...]:
+    payloads: list[Mapping[str, Any]] = []
+    made: list[Envelope] = []
+    for entry in entries:
+        entry.mapping()
+        payloads.append(entry.plain())
+        try:
+            made = envelopes(payloads)
+        except InvalidPayload as error:
+            raise entry.wrong(str(error)) from None
+    return tuple(made)
+
+
+def _expected(entry: Entry) -> Expected:
+    fields = entry.mapping(EXPECT_KEYS)
+    if ("user" in fields) == ("event" in fields):
+        raise entry.wrong("expected either 'user: true' or 'event: <name>'")
+    if "user" in fields and fields["user"].flag() is not True:
+        raise fields["user"].wrong("expected true; the user's id goes under 'customer_id'")
+    if "user" in fields and "at" in fields:
+        raise fields["at"].wrong("only an event has a time")
+    at = parse_ms(fields["at"].plain()) if "at" in fields else None
+    if "at" in fields and at is None:
+        raise fields["at"].wrong("expected a time such as 2026-01-10T09:00:00Z")
+    if "attributes" in fields and "attributes_include" in fields:
+        raise fields["attributes_include"].wrong("'attributes' names all of them already")
+    return Expected(
+        event=fields["event"].text() if "event" in fields else "",
+        customer_id=fields["customer_id"].text() if "customer_id" in fields else None,
+        at=at,
+        attributes=_plain(fields["attributes"]) if "attributes" in fields else None,
+        attributes_include=_plain(fields["attributes_include"]) if "attributes_include" in fields else {},
+    )
+
+
+def _plain(entry: Entry) -> Mapping[str, Any]:
+    return {name: value.plain() for name, value in entry.mapping().items()}
+
+
+def _differences(one: Expected, element: Element) -> Iterator[str]:
+    if one.customer_id is not None and one.customer_id != element.customer_id:
+        yield f"customer_id: expected {one.customer_id}, got {element.customer_id}"
+    if one.at is not None and not isinstance(element, UserElement):
+        got = iso_utc(element.occurred_at)
+        if got != iso_utc(one.at):
+            yield f"at: expected {iso_utc(one.at)}, got {got}"
+    wanted = one.attributes_include if one.attributes is None else one.attributes
+    for name, value in wanted.items():
+        if value is None:
+            if name in element.attributes:
+                yield f"{name}: expected not to be there, got {_shown(element.attributes[name])}"
+        elif name not in element.attributes:
+            yield f"{name}: expected {_shown(value)}, is not there"
+        elif not _same(value, element.attributes[name]):
+            yield f"{name}: expected {_shown(value)}, got {_shown(element.attributes[name])}"
+    if one.attributes is None:
+        return
+    for name, value in element.attributes.items():
+        if name not in one.attributes and (name not in _ALWAYS_THERE or not one.event):
+            yield f"{name}: not expected, got {_shown(value)}"
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal, and a boolean only to a boolean."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return isinstance(a, bool) == isinstance(b, bool) and a == b
+
+
+def _event_of(element: Element) -> str:
+    return "" if isinstance(element, UserElement) else element.name
+
+
+def _label(event: str) -> str:
+    return f"event {event}" if event else "user"
+
+
+def _shown(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
