@@ -180,7 +180,8 @@ class ChunkConsumer(driver.Consumer):
                 result[tp] = records
             elif (chunk := await self._enter(tp, records)) is not None:
                 result[tp] = [chunk]
-                self._polled_at = self.loop.time()
+        if sum(map(len, fetched.values())) < self.ledger.room:  # else there is a backlog: no pause
+            self._polled_at = self.loop.time()
         return result
 
     async def _enter(self, tp: TP, records: list[Any]) -> Chunk | None:
