@@ -180,7 +180,7 @@ class ChunkConsumer(driver.Consumer):
                 result[tp] = records
             elif (chunk := await self._enter(tp, records)) is not None:
                 result[tp] = [chunk]
-        if sum(map(len, fetched.values())) < self.ledger.room:  # else there is a backlog: no pause
+        if sum(map(len, fetched.values())) < self.ledger.room // 2:  # else a backlog: no pause
             self._polled_at = self.loop.time()
         return result
 

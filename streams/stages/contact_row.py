@@ -5,6 +5,7 @@ Every function changes the row it is given and says what that came to. Times are
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,14 +40,15 @@ _RESOLVED = "resolved"
 
 def remember(row: ContactRow, event_id: str, received_at: int) -> bool:
     """Note an event. False where the row has seen it: it is a duplicate."""
+    name = hashlib.blake2b(event_id.encode(), digest_size=10).hexdigest()
     if event_id.startswith(DIGEST_PREFIX):
-        body = f"d{event_id[-24:]}@"
+        body = f"d{name}@"
         times = (at for short, at in row.seen.items() if short.startswith(body))
         if any(abs(received_at - at) <= DIGEST_AGE_MS for at in times):
             return False
         short = f"{body}{received_at}"
     else:
-        short = f"n{event_id[-24:]}"
+        short = f"n{name}"
         if short in row.seen:
             return False
     row.seen[short] = received_at

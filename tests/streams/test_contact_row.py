@@ -466,3 +466,9 @@ def test_in_any_order_the_newest_state_stays_and_no_change_is_told_twice(
     assert (ms(0), "submitted") not in changes
     if len(states) > 1:
         assert changes[-1][1] == states[-1]
+
+
+def test_ids_that_differ_only_in_front_are_two_events(row: ContactRow) -> None:
+    same = "-and-then-forty-characters-that-are-the-same"
+    assert remember(row, f"a{same}", 1)
+    assert remember(row, f"b{same}", 1)
