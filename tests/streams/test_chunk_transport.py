@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +32,20 @@ async def until_committed(topic: Topic) -> None:
     async with asyncio.timeout(20):
         while not await committed_everything(topic):  # noqa: ASYNC110  # the broker tells nobody
             await asyncio.sleep(0.05)
+
+
+def done_after(go_on: asyncio.Event) -> Callable[[SmallApp], Work]:
+    """Work that begins at once and is done when the event is set."""
+
+    def slow(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+            await go_on.wait()
+            one.consumer.advance(chunk, chunk.end)
+
+        return work
+
+    return slow
 
 
 async def test_an_agent_gets_one_chunk_per_partition_and_poll(topic: Topic, tmp_path: Path) -> None:
@@ -178,15 +192,7 @@ async def test_a_stop_waits_for_the_chunk_in_work(topic: Topic, tmp_path: Path) 
     await topic.publish(1)
     go_on = asyncio.Event()
 
-    def slow(one: SmallApp) -> Work:
-        async def work(chunk: Chunk) -> None:
-            one.note(chunk)
-            await go_on.wait()
-            one.consumer.advance(chunk, chunk.end)
-
-        return work
-
-    async with small_app(topic, tmp_path, slow, grace_s=20) as one:
+    async with small_app(topic, tmp_path, done_after(go_on), grace_s=20) as one:
         await one.until(lambda: len(one.seen) == 1)
         asyncio.get_running_loop().call_later(0.3, go_on.set)
     assert await committed_everything(topic)
@@ -198,15 +204,7 @@ async def test_a_rebalance_waits_for_the_chunk_in_work_and_commits_it(
     await topic.publish(1)
     go_on = asyncio.Event()
 
-    def slow(one: SmallApp) -> Work:
-        async def work(chunk: Chunk) -> None:
-            one.note(chunk)
-            await go_on.wait()
-            one.consumer.advance(chunk, chunk.end)
-
-        return work
-
-    async with small_app(topic, tmp_path, slow, grace_s=20) as one:
+    async with small_app(topic, tmp_path, done_after(go_on), grace_s=20) as one:
         await one.until(lambda: len(one.seen) == 1)
         one.rejoin()
         async with asyncio.timeout(20):
