@@ -25,6 +25,7 @@ COMMANDS = (
     "topics",
     "config",
     "mapping",
+    "connector",
     "auth-header",
     "sandbox",
     "broker",

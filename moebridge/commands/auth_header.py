@@ -10,7 +10,8 @@ import click
 
 from ingest.app import PARTNER, WEBHOOKS
 from ingest.basic_auth import basic_header
-from moebridge.commands.options import config_option
+from moebridge.commands.options import config_option, public_url
+from moebridge.connector.guides import UNKNOWN_HOST
 from moebridge.setting_catalogue import variable
 from moebridge.settings_source import load
 
@@ -21,11 +22,12 @@ from moebridge.settings_source import load
 @click.option("--key-stdin", is_flag=True, help="Read the data key from standard input.")
 @click.option(
     "--url",
-    default="https://YOUR-HOST",
-    show_default=True,
-    help="Where Intercom reaches the front door.",
+    callback=public_url,
+    help="Where Intercom reaches the front door; else ingest.public_url.",
 )
-def auth_header(config_file: Path | None, workspace_id: str | None, key_stdin: bool, url: str) -> None:
+def auth_header(
+    config_file: Path | None, workspace_id: str | None, key_stdin: bool, url: str | None
+) -> None:
     """Print what to paste into Intercom's connectors.
 
     The Authorization header and the URLs; works offline. The data key comes from intercom.data_key,
@@ -51,7 +53,8 @@ def auth_header(config_file: Path | None, workspace_id: str | None, key_stdin: b
             f"no data key: set {variable('intercom.data_key')}, or give it on standard input with "
             "--key-stdin"
         )
-    base, name = url.rstrip("/"), quote(settings.ingest.config_name, safe="")
+    base = url or settings.ingest.public_url or UNKNOWN_HOST
+    name = quote(settings.ingest.config_name, safe="")
     click.echo(f"Authorization: {basic_header(workspace, key)}")
     click.echo()
     click.echo(f"users    POST {base}{PARTNER}/user?configName={name}")

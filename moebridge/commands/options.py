@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from moebridge.settings import server_address
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _DEBUG = "moebridge.debug"
@@ -44,3 +46,13 @@ def config_option(command: _F) -> _F:
 def parent_option(command: _F) -> _F:
     """``--stop-with-parent``, for processes that moebridge starts itself."""
     return click.option("--stop-with-parent", is_flag=True, hidden=True)(command)
+
+
+def public_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback of an option that takes a server's address; without the slash at its end."""
+    if value is None:
+        return None
+    try:
+        return server_address(value)
+    except ValueError:
+        raise click.BadParameter(f"expected http(s)://host[:port], got {value!r}") from None
