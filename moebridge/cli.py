@@ -26,6 +26,7 @@ COMMANDS = (
     "config",
     "mapping",
     "connector",
+    "doctor",
     "auth-header",
     "sandbox",
     "broker",

@@ -212,7 +212,7 @@ class IngestSettings(Section):
     ] = Field(
         default="",
         description="Where Intercom reaches the front door, such as `https://bridge.example.com`; for "
-        "what `moebridge connector` prints.",
+        "what `moebridge connector` prints, and `moebridge doctor` asks.",
     )
 
 
