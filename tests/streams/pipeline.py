@@ -35,7 +35,7 @@ class Pipeline:
 
     def __init__(self, rules: RuleSet = RULES, *, partitions: int = 2) -> None:
         self._partitions = partitions
-        stages: list[Stage] = [Route(), Contacts(lambda: rules), Companies()]
+        stages: list[Stage] = [Route(), Contacts(lambda _: rules), Companies()]
         self._stages = {stage.name: stage for stage in stages}
         self._read: dict[tuple[str, int], int] = {}
         self.log: dict[tuple[str, int], list[Record]] = {}

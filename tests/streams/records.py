@@ -151,7 +151,7 @@ def webhook(topic: str, item: Json, *, at: float, event_id: str | None = None) -
         "data": {"type": "notification_event_data", "item": item},
     }
     body = json.dumps(document).encode()
-    envelope = webhook_envelope(body, document, config="main", received_at=ms(at + 1))
+    envelope = webhook_envelope(body, document, config="default", received_at=ms(at + 1))
     if event_id is None:
         envelope = replace(envelope, event_id="notif_" + envelope.event_id[-36:])
     return envelope
@@ -187,7 +187,7 @@ def partner(body: Json, *, kind: str = "user", received: float) -> Envelope:
     """What a data connector sent."""
     return partner_envelope(
         json.dumps(body).encode(), body,
-        kind=kind, workspace="ws1", config="main", received_at=ms(received),
+        kind=kind, workspace="ws1", config="default", received_at=ms(received),
     )  # fmt: skip
 
 

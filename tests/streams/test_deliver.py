@@ -53,7 +53,7 @@ class Bench:
         self.registry = CollectorRegistry()
         config = DeliverConfig(**{"linger_s": FOR_EVER, "retry": AT_ONCE, **limits})
         self.deliver = Deliver(
-            self, self, self, config,
+            {"default": self}, self, self, config,
             prefix="eu.", now_ms=lambda: NOW_MS, metrics=Metrics(self.registry),
             failpoints=Failpoints.parse(failpoints), fail=self._fail,
         )  # fmt: skip

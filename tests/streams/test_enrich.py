@@ -51,8 +51,8 @@ class Set:
     def __init__(self, outcome: Outcome) -> None:
         self.looks = Looks(outcome)
         self.metrics = Metrics(CollectorRegistry())
-        self.contacts = Contacts(lambda: RULES)
-        self.enrichment = Enrichment(self.contacts, self.looks, self.metrics)
+        self.contacts = Contacts(lambda _: RULES)
+        self.enrichment = Enrichment(self.contacts, {"default": self.looks}, self.metrics)
 
     def counted(self, outcome: str) -> float | None:
         return self.metrics.registry.get_sample_value(
