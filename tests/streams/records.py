@@ -227,6 +227,7 @@ def delivery(
     number: int = 0,
     body: bytes | None = None,
     offset: int = 0,
+    config: str = "default",
 ) -> Record:
     """A record of moengage.deliveries. ``name`` is the event's; without one it is a user."""
     kind = "event" if name else "user"
@@ -235,5 +236,6 @@ def delivery(
         kind="event" if name else "user", name=name, customer_id=customer, mapping_version="v",
         received_at=ms(0), occurred_at=ms(0),
         body=body or json.dumps({"type": kind, "customer_id": customer, "number": number}).encode(),
+        config=config,
     )  # fmt: skip
     return Record("moengage.deliveries", 0, offset, customer.encode(), made.body, made.headers())
