@@ -57,14 +57,14 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
     ),
     CONTACTS: TopicSpec(
         CONTACTS,
-        "contact id",
+        "contact id, within its configuration",
         7 * DAY_MS,
         False,
         "Events by the contact they are about, and company snapshots for that contact.",
     ),
     COMPANIES: TopicSpec(
         COMPANIES,
-        "company id",
+        "company id, within its configuration",
         7 * DAY_MS,
         False,
         "Events by the company they are about, and memberships that contacts report.",
