@@ -37,7 +37,8 @@ class Delivery:
     """A record of moengage.deliveries: a rendered element (``body``) and where it comes from.
 
     ``delivery_id`` is deterministic: the event id and the element's place among those of the event.
-    Times are milliseconds.
+    ``config`` is the configuration whose MoEngage workspace it goes to; "" is the default one, for
+    records from before there were others. Times are milliseconds.
     """
 
     delivery_id: str
@@ -49,6 +50,7 @@ class Delivery:
     received_at: int
     occurred_at: int
     body: bytes = field(repr=False)
+    config: str = ""
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Everything but the key (customer id) and the value (body)."""
@@ -60,6 +62,7 @@ class Delivery:
             ("mapping_version", self.mapping_version.encode()),
             ("received_at", b"%d" % self.received_at),
             ("occurred_at", b"%d" % self.occurred_at),
+            ("config", self.config.encode()),
         ]
 
     @classmethod
@@ -84,6 +87,7 @@ class Delivery:
                 received_at=int(fields["received_at"]),
                 occurred_at=int(fields["occurred_at"]),
                 body=value,
+                config=fields.get("config", b"").decode(),
             )
         except KeyError as error:
             raise InvalidRecord(f"header {error.args[0]!r}: missing") from None

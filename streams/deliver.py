@@ -2,7 +2,8 @@
 
 Reads moengage.deliveries. Every partition has a lane of its own: lanes go on side by side, so one slow
 answer holds up one partition; within a lane one batch is out at a time, so a customer's elements, which
-share a partition, arrive in order. A batch that MoEngage took counts as done at once.
+share a partition, arrive in order. A batch that MoEngage took counts as done at once. It goes to one
+configuration's workspace: where the next delivery is of another one, what waits goes out first.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import Delivery
 from events.errors import InvalidRecord
 from moengage.answers import Answer, Verdict
@@ -58,6 +60,7 @@ class _Item:
     chunk: Chunk
     record: Any
     delivery: Delivery
+    config: str  # as the settings have it
 
 
 class Deliver:
@@ -65,18 +68,20 @@ class Deliver:
 
     def __init__(
         self,
-        client: BulkCalls,
+        clients: Mapping[str, BulkCalls],
         publisher: Publisher,
         source: ChunkSource,
         config: DeliverConfig,
         *,
+        configurations: Configurations = ONE_CONFIGURATION,
         prefix: str,
         now_ms: Callable[[], int],
         metrics: Metrics,
         failpoints: Failpoints,
         fail: Callable[[BaseException], None],
     ) -> None:
-        self.client = client
+        self.clients = clients
+        self.configurations = configurations
         self.publisher = publisher
         self.source = source
         self.config = config
@@ -145,6 +150,7 @@ class _Lane:
         self._deliver = deliver
         self._batcher: Batcher[_Item] = Batcher(deliver.config.limits())
         self._queue: asyncio.Queue[Chunk | None] = asyncio.Queue()
+        self._config = ""  # of what the batcher holds
         self._hurrying = False
 
     def put(self, chunk: Chunk) -> None:
@@ -177,13 +183,18 @@ class _Lane:
         for record in chunk.records:
             try:
                 delivery = Delivery.from_record(record.key, record.value, record.headers)
+                config = deliver.configurations.named(delivery.config)
             except InvalidRecord as error:
                 await self._flush()
                 letter = dead_letter(NAME, deliver.prefix, record, str(error), deliver.now_ms())
                 await deliver.publisher.publish([letter], deliver.now_ms())
                 deliver.source.advance(chunk, record.offset + 1)
                 continue
-            item = _Item(chunk, record, delivery)
+            if config != self._config:
+                await self._flush()
+                self._config = config
+                now = asyncio.get_running_loop().time()
+            item = _Item(chunk, record, delivery, config)
             for batch in self._batcher.add(item, len(delivery.body), now):
                 await self._send(batch)
                 now = asyncio.get_running_loop().time()
@@ -198,7 +209,7 @@ class _Lane:
         if not all(deliver.source.holds(item.chunk) for item in batch.items):
             return  # given back: the partition's next owner sends it
         outcomes = await deliver_batch(
-            deliver.client,
+            deliver.clients[batch.items[0].config],
             [item.delivery.body for item in batch.items],
             sleep=asyncio.sleep,
             random=random.random,
