@@ -205,6 +205,14 @@ def test_a_beginning_older_than_a_whole_list_without_it_is_old_news(row: Contact
     assert set_member(row, "k1", member=True, at=20) is None
 
 
+def test_a_return_older_than_a_whole_list_without_it_is_old_news(row: ContactRow) -> None:
+    """It left, came back and left again; the last is told by a list alone, and comes first."""
+    take_companies(row, company_list("k1"), 40)
+    assert set_member(row, "k2", member=False, at=20) is None
+    assert set_member(row, "k2", member=True, at=30) is None
+    assert set_member(row, "k2", member=True, at=50) == ("k2", True)
+
+
 def test_snapshots_are_for_members_and_the_newest_counts(row: ContactRow) -> None:
     assert not take_snapshot(row, "k1", {"name": "A"}, 10)
     assert row.companies == {}
