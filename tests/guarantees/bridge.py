@@ -81,6 +81,7 @@ class Bridge:
     front_url: str
     sandbox_url: str
     workers: list[WorkerProcess] = field(default_factory=list)
+    secret: str = SECRET
 
     async def start_worker(
         self, data: str = "w", *, failpoints: str = "", ready: bool = True, **env: str
@@ -128,7 +129,7 @@ class Bridge:
 
     async def post_raw(self, body: bytes) -> int:
         """Post one signed body; the status."""
-        headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
+        headers = {HEADER: sign(body, self.secret), "Content-Type": "application/json"}
         url = f"{self.front_url}/intercom/webhooks"
         async with self.session.post(url, data=body, headers=headers) as answer:
             return answer.status
