@@ -166,12 +166,14 @@ class Bridge:
 
 
 @asynccontextmanager
-async def bridge(bootstrap_servers: str, prefix: str, folder: Path) -> AsyncIterator[Bridge]:
+async def bridge(
+    bootstrap_servers: str, prefix: str, folder: Path, *, replication: int = 1
+) -> AsyncIterator[Bridge]:
     """A bridge without workers; whatever is left running is killed at the end."""
     async with AsyncExitStack() as stack:
         await create_topics(
             {"bootstrap_servers": bootstrap_servers},
-            prefix=prefix, partitions=PARTITIONS, replication=1, app_id=f"{prefix}moebridge",
+            prefix=prefix, partitions=PARTITIONS, replication=replication, app_id=f"{prefix}moebridge",
         )  # fmt: skip
         publisher = KafkaPublisher(bootstrap_servers, topic_name(EVENTS, prefix))
         await publisher.start()
