@@ -13,23 +13,26 @@ from mappings.partner import given, is_partner
 def customer_id_of(moment: Moment, order: tuple[str, ...]) -> str:
     """The customer_id: what a connector's body asks for where MoEngage takes it, else ``events.keys``.
 
-    A body without Intercom's id or a usable customer_id is the user of its e-mail address. Always an id
-    that MoEngage takes.
+    A body without Intercom's id or a usable customer_id is the user of its e-mail address, unless
+    Intercom has told whose that is: then it is the user that the contact is anyway. Always an id that
+    MoEngage takes.
     """
     row = moment.row
     profile = row.profile
     email = profile.get("email")
+    own_id = profile.get("id")
+    contact_id = own_id if isinstance(own_id, str) and own_id else row.contact_id
     if is_partner(moment):
         wanted = given(moment.document, "customer_id")
         if wanted and allowed_customer_id(wanted):
             return wanted
         if not isinstance(email, str):
             email = given(moment.document, "u_em")
-        if row.contact_id.startswith(NOT_INTERCOM_IDS) and email and allowed_customer_id(email):
+        if contact_id.startswith(NOT_INTERCOM_IDS) and email and allowed_customer_id(email):
             return email
     # A visitor who signed up carries the customer's own id as user_id (captured payload).
     chosen = customer_id(
-        contact_id=row.contact_id,
+        contact_id=contact_id,
         external_id=profile.get("external_id") or profile.get("user_id"),
         email=email,
         order=order,
@@ -37,4 +40,4 @@ def customer_id_of(moment: Moment, order: tuple[str, ...]) -> str:
     if allowed_customer_id(chosen):
         return chosen
     # Only an id that is no id of Intercom's can be too long.
-    return "intercom:" + hashlib.sha256(row.contact_id.encode()).hexdigest()
+    return "intercom:" + hashlib.sha256(contact_id.encode()).hexdigest()
