@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from events.configurations import DEFAULT_NAME
+from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from streams.failpoints import MOMENTS, Failpoints
 
@@ -287,6 +288,16 @@ class MappingSettings(Section):
     ] = Field(
         default=("external_id", "intercom_id"),
         description="What makes a contact's MoEngage customer_id: the first of these that it has.",
+    )
+    merges: Merges = Field(
+        default="intercom_ids",
+        description="Which users are merged in MoEngage, for good, when a contact goes on under another "
+        "customer_id (a lead that signs up) or was merged into another contact: `intercom_ids` those "
+        "under an id that Intercom made up, `all` also those under an id of your own, `off` none.",
+    )
+    deletes: bool = Field(
+        default=False,
+        description="Delete the user in MoEngage, for good, when the contact is deleted in Intercom.",
     )
 
 

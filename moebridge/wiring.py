@@ -82,7 +82,7 @@ def publisher(settings: Settings) -> KafkaPublisher:
 
 def rules(mapping: MappingSettings) -> RuleSet:
     """The compiled rules of a configuration. Raises MappingError with the file and line."""
-    return load(mapping.path, identity=mapping.identity)
+    return load(mapping.path, identity=mapping.identity, merges=mapping.merges, deletes=mapping.deletes)
 
 
 def rule_sets(settings: Settings) -> dict[str, RuleSet]:

@@ -119,9 +119,12 @@ def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tu
             return None  # a newer whole list did not have it any more
         if not _room_for_company(row):
             return None
-        ended_at = 0 if member else at
-        row.companies[company_id] = Membership(at, member, confirmed_at=at, ended_at=ended_at)
-        return (company_id, True) if member else None
+        if member:
+            row.companies[company_id] = Membership(at, confirmed_at=at)
+            return company_id, True
+        at = max(at, row.listed_at)  # a newer whole list did not have it either
+        row.companies[company_id] = Membership(at, member=False, confirmed_at=at, ended_at=at)
+        return None
     if tie.member == member:
         if member and tie.ended_at < at < tie.at:
             tie.at = at  # it began earlier than was known

@@ -26,6 +26,7 @@ from events.subjects import item_of
 from mappings.moment import Moment
 from mappings.rules import load, map_moment
 from mappings.tickets import ticket_view
+from streams.stages.contact_row import take_profile
 
 RULES = load()
 SAMPLES = (
@@ -267,6 +268,9 @@ def test_moengages_own_bodies() -> None:
         ({"customer_id": ""}, ContactRow("aa10"), "intercom:aa10"),
         ({"u_em": "n@b.example"}, ContactRow("email:n@b.example"), "n@b.example"),
         ({"customer_id": "1"}, ContactRow("customer:1"), "intercom:customer:1"),
+        # Intercom was asked and has told whose address it is.
+        ({"u_em": "n@b.example"}, ContactRow("email:n@b.example", {"id": "aa11"}), "intercom:aa11"),
+        ({"u_em": "n@b.example"}, ContactRow("email:n@b.example", CONTACT), "cust-77"),
     ],
 )
 def test_the_user_of_a_partners_body(body: dict[str, Any], row: ContactRow, customer_id: str) -> None:
@@ -289,7 +293,9 @@ def test_captured_payloads() -> None:
         item = item_of(document)
         contact = item.get("contact") or (item if item.get("type") in ("contact", "user") else {})
         if contact.get("id"):
-            what = moment("contact", row=contact_row(contact), document=document)
+            row = ContactRow("aa10")
+            take_profile(row, contact, OCCURRED_AT)
+            what = moment("contact", row=row, document=document)
             users[path.stem] = user_of(what)
         ticket = ticket_view(item) if path.stem.startswith("ticket_") else None
         if ticket:
