@@ -19,7 +19,7 @@ from mappings.identity import customer_id_of
 from mappings.moment import CONTACT_DELETED, Moment
 from mappings.report import Report, note
 from mappings.rule import Rule
-from mappings.rule_folder import read_rule_folder
+from mappings.rule_folder import RuleFolder, read_rule_folder
 from mappings.safety import MAX_STRING_LENGTH, MAX_USER_ATTRIBUTES
 
 DEFAULT_IDENTITY = ("external_id", "intercom_id")
@@ -72,12 +72,16 @@ def load(path: Path | None = None, *, identity: Sequence[str] = DEFAULT_IDENTITY
     customer_id is looked for (events.keys). Raises RulesNotFound, InvalidRule, and MappingError for an
     identity that is unknown.
     """
+    return compile_folder(read_rule_folder(path), identity=identity)
+
+
+def compile_folder(folder: RuleFolder, *, identity: Sequence[str] = DEFAULT_IDENTITY) -> RuleSet:
+    """The rules of files that were read already. Raises InvalidRule, and MappingError as ``load``."""
     for source in identity:
         if source not in IDENTITY_SOURCES:
             raise MappingError(
                 f"identity: unknown source {source!r}; known: {', '.join(IDENTITY_SOURCES)}"
             )
-    folder = read_rule_folder(path)
     rules = tuple(compile_rule(entry) for entry in folder.rules)
     return RuleSet(_version(folder.files, identity), tuple(identity), rules)
 

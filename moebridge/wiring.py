@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingest.config import IngestConfig
 from ingest.publisher import KafkaPublisher
 from intercom.config import IntercomConfig
-from mappings.rules import RuleSet, load
+from mappings.rules import RuleSet
+from moebridge.mapping_reload import Mappings, MappingSource
 from moebridge.settings import Settings
 from moengage.client import MoEngageConfig
 from streams.app import AppConfig
@@ -70,9 +71,10 @@ def publisher(settings: Settings) -> KafkaPublisher:
     )
 
 
-def rules(settings: Settings) -> RuleSet:
-    """The compiled rules. Raises MappingError with the file and line."""
-    return load(settings.mapping.path, identity=settings.mapping.identity)
+def rules(settings: Settings) -> Mappings:
+    """The rule sets by configuration, compiled and tested. Raises MappingError with the file and line."""
+    mapping = settings.mapping
+    return Mappings({settings.ingest.config_name: MappingSource(mapping.path, mapping.identity)})
 
 
 def moengage_config(settings: Settings) -> MoEngageConfig:
@@ -101,8 +103,8 @@ def intercom_config(settings: Settings) -> IntercomConfig | None:
     )
 
 
-def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
-    """The worker's."""
+def worker_config(settings: Settings, rules: Callable[[str], RuleSet]) -> WorkerConfig:
+    """The worker's. ``rules`` gives the rule set of a configuration."""
     worker, delivery = settings.worker, settings.delivery
     return WorkerConfig(
         app=AppConfig(
@@ -117,7 +119,7 @@ def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
             instance_id=worker.instance_id or None,
         ),
         moengage=moengage_config(settings),
-        rules=lambda: rule_set,
+        rules=lambda: rules(settings.ingest.config_name),
         intercom=intercom_config(settings),
         deliver=DeliverConfig(
             max_elements=delivery.max_elements,

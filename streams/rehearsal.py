@@ -23,8 +23,8 @@ from events.topics import DEAD_LETTERS, DELIVERIES, EVENTS
 from mappings.comparison import Comparison
 from mappings.file_tests import differences, parse_tests
 from mappings.payloads import envelopes, written
-from mappings.rule_folder import read_rule_folder
-from mappings.rules import DEFAULT_IDENTITY, RuleSet, load
+from mappings.rule_folder import RuleFolder, read_rule_folder
+from mappings.rules import DEFAULT_IDENTITY, RuleSet, compile_folder
 from streams.publishing import Headers, Outgoing
 from streams.stages.companies import Companies
 from streams.stages.contacts import Contacts
@@ -175,9 +175,14 @@ def run_tests(path: Path | None, *, identity: Sequence[str] = DEFAULT_IDENTITY) 
 
     Raises what ``mappings.rules.load`` raises, and InvalidRule for a test that cannot be meant.
     """
-    rules = load(path, identity=identity)
+    folder = read_rule_folder(path)
+    return run_folder_tests(compile_folder(folder, identity=identity), folder)
+
+
+def run_folder_tests(rules: RuleSet, folder: RuleFolder) -> list[TestResult]:
+    """Run the tests of rule files that were read and compiled already. Raises InvalidRule."""
     results = []
-    for test in parse_tests(read_rule_folder(path).tests):
+    for test in parse_tests(folder.tests):
         bridge = Rehearsal(rules)
         made = [_elements(bridge, envelope) for envelope in test.envelopes]
         elements = [element for each in made[test.skipped :] for element in each]

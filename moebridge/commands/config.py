@@ -34,10 +34,10 @@ def config() -> None:
 def check(config_file: Path | None, purpose: Purpose) -> None:
     """Print every setting and where it comes from; exit code 2 where one is wrong or missing.
 
-    Secrets are shown as ***. The rule files are compiled too.
+    Secrets are shown as ***. The rule files are compiled and tested too.
     """
     loaded = load(config_file, purpose=purpose)
-    rule_set = rules(loaded.settings)
+    mappings = rules(loaded.settings)
     rows = table("setting", "value", "from")
     for name in CATALOGUE:
         origin = loaded.origins.get(name, "")
@@ -47,6 +47,9 @@ def check(config_file: Path | None, purpose: Purpose) -> None:
     screen = console()
     screen.print(rows)
     file = f"file: {loaded.file}" if loaded.file else "no settings file"
-    rule_files = f"{len(rule_set.rules)} mapping rules, version {rule_set.version}"
+    rule_files = ", ".join(
+        f"{len(one.rules.rules)} mapping rules, version {one.rules.version}"
+        for _, one in mappings.items()
+    )
     screen.print(f"fine for `moebridge {purpose}`" if purpose != "anything" else "fine", style="green")
     screen.print(escape(f"{file}; {rule_files}"))

@@ -76,8 +76,8 @@ def test_the_worker() -> None:
         delivery__max_bytes="5000",
         delivery__linger_ms="250",
     )
-    rule_set = rules(chosen)
-    config = worker_config(chosen, rule_set)
+    mappings = rules(chosen)
+    config = worker_config(chosen, mappings)
     assert config.app == AppConfig(
         app_id="eu.moebridge",
         bootstrap_servers="a:1,b:2",
@@ -93,7 +93,7 @@ def test_the_worker() -> None:
     assert config.deliver == DeliverConfig(max_elements=10, max_bytes=5000, linger_s=0.25)
     assert (config.shutdown_s, config.real_time_action) == (4.0, True)
     assert config.failpoints == ("route:after_outputs:2",)
-    assert config.rules() is rule_set
+    assert config.rules() is mappings("default")
 
 
 def test_a_worker_without_a_name_is_no_static_member() -> None:
@@ -122,5 +122,6 @@ def test_rules_of_ones_own() -> None:
         "rules:\n  - when: contact\n    user: true\n    attributes: {u_n: contact.name}\n"
     )
     chosen = settings(mapping__path="mine.yaml", mapping__identity="email,intercom_id")
-    assert len(rules(chosen).rules) == 1
-    assert rules(chosen).identity == ("email", "intercom_id")
+    rule_set = rules(chosen)("default")
+    assert len(rule_set.rules) == 1
+    assert rule_set.identity == ("email", "intercom_id")
