@@ -247,12 +247,12 @@ def _elements(bridge: Rehearsal, envelope: Envelope) -> list[Element]:
     """What one more event becomes."""
     bridge.feed([envelope])
     bridge.run()
-    made = [_element(delivery) for delivery in bridge.deliveries()]
+    made = [element_of(delivery) for delivery in bridge.deliveries()]
     bridge.forget()
     return made
 
 
-def _element(delivery: Delivery) -> Element:
+def element_of(delivery: Delivery) -> Element:
     """The element that a delivery's body was rendered from; times are whole seconds there."""
     body = orjson.loads(delivery.body)
     if delivery.kind == "user":
