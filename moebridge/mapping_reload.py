@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from events.errors import MoebridgeError
@@ -20,30 +18,30 @@ from events.times import iso_utc
 from mappings.errors import FileTestsFailed, RulesNotFound
 from mappings.rule_files import read_folder
 from mappings.rule_folder import SHIPPED, rule_folder
-from mappings.rules import DEFAULT_IDENTITY, RuleSet, compile_folder
+from mappings.rules import RuleSet, compile_folder
 from moebridge.mapping_watch import Seen, Watch
+from moebridge.settings import MappingSettings
 from streams.metrics import Metrics
 from streams.rehearsal import run_folder_tests
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class MappingSource:
-    """Where a configuration's rules come from; without a path, from the shipped files, which stay."""
-
-    path: Path | None = None
-    identity: Sequence[str] = DEFAULT_IDENTITY
+def rule_files(mapping: MappingSettings) -> Mapping[str, bytes]:
+    """The rule files of a configuration, as read, by name. Raises RulesNotFound."""
+    return read_folder(mapping.path or SHIPPED)
 
 
-def checked_rules(files: Mapping[str, bytes], source: MappingSource) -> RuleSet:
+def checked_rules(files: Mapping[str, bytes], mapping: MappingSettings) -> RuleSet:
     """The rules of these files, which have passed the tests in them. Raises MappingError.
 
     The shipped rules on their own are not tested again: nobody changes them between two versions.
     """
     folder = rule_folder(files)
-    rules = compile_folder(folder, identity=source.identity)
-    if source.path is not None:
+    rules = compile_folder(
+        folder, identity=mapping.identity, merges=mapping.merges, deletes=mapping.deletes
+    )
+    if mapping.path is not None:
         results = run_folder_tests(rules, folder)
         failed = [f"{one.file}:{one.line} {one.name}" for one in results if not one.passed]
         if failed:
@@ -54,10 +52,10 @@ def checked_rules(files: Mapping[str, bytes], source: MappingSource) -> RuleSet:
 class InForce:
     """One configuration: its rule set, and what became of its files since. Times in ms."""
 
-    def __init__(self, source: MappingSource) -> None:
-        files = read_folder(source.path or SHIPPED)
-        self.source = source
-        self.rules = checked_rules(files, source)
+    def __init__(self, mapping: MappingSettings) -> None:
+        files = rule_files(mapping)
+        self.mapping = mapping
+        self.rules = checked_rules(files, mapping)
         self.watch = Watch(files)
         self.since: int | None = None  # None: from the start of the process
         self.refusal: str | None = None
@@ -67,17 +65,15 @@ class InForce:
 class Mappings:
     """The rule set of every configuration; what WorkerConfig.rules wants.
 
-    Called with a configuration's name at the start of each chunk. A name that is none, that of a
-    configuration which was taken away, or "" of an event from before there were any, gets the first
-    one's. Raises MappingError where a mapping cannot be used.
+    Called with a configuration's name at the start of each chunk. Raises MappingError where a mapping
+    cannot be used.
     """
 
-    def __init__(self, sources: Mapping[str, MappingSource]) -> None:
-        self._in_force = {name: InForce(source) for name, source in sources.items()}
-        self._first = next(iter(self._in_force.values()))
+    def __init__(self, mappings: Mapping[str, MappingSettings]) -> None:
+        self._in_force = {name: InForce(mapping) for name, mapping in mappings.items()}
 
     def __call__(self, config: str) -> RuleSet:
-        return self._in_force.get(config, self._first).rules
+        return self._in_force[config].rules
 
     def items(self) -> list[tuple[str, InForce]]:
         """By configuration."""
@@ -95,35 +91,43 @@ class MappingReload:
         self._mappings = mappings
         self._metrics = metrics
         self._now_ms = now_ms
-        self._asked = asyncio.Event()
+        self._asked = {name: asyncio.Event() for name, _ in mappings.items()}
         for name, one in mappings.items():
             metrics.set("moebridge_mapping_info", 1, config=name, version=one.rules.version)
             metrics.set("moebridge_mapping_refused", 0, config=name)
 
     def ask(self) -> None:
         """Look at once, and trust what is there: the files are as they shall be."""
-        self._asked.set()
+        for asked in self._asked.values():
+            asked.set()
 
-    async def run(self, every_s: float) -> None:
-        """Look every so many seconds, 0 for only when asked, until cancelled."""
-        while True:
-            try:
-                async with asyncio.timeout(every_s or None):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
-            at_once = self._asked.is_set()
-            self._asked.clear()
-            await self.look(at_once=at_once)
+    async def run(self) -> None:
+        """Look as often as each configuration says, and when asked, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, one in self._mappings.items():
+                if one.mapping.path is not None:
+                    group.create_task(self._follow(name, one, self._asked[name]))
+            await asyncio.Event().wait()
 
     async def look(self, *, at_once: bool = False) -> None:
         """Read the files of every configuration once, and change what is to be changed."""
         for name, one in self._mappings.items():
-            if one.source.path is not None:
+            if one.mapping.path is not None:
                 await self._look(name, one, at_once)
 
+    async def _follow(self, name: str, one: InForce, asked: asyncio.Event) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(one.mapping.reload_s or None):
+                    await asked.wait()
+            except TimeoutError:
+                pass
+            at_once = asked.is_set()
+            asked.clear()
+            await self._look(name, one, at_once)
+
     async def _look(self, name: str, one: InForce, at_once: bool) -> None:
-        seen = await asyncio.to_thread(_read, one.source)
+        seen = await asyncio.to_thread(_read, one.mapping)
         match one.watch.judge(seen, at_once=at_once):
             case "withdrawn":
                 one.refusal = None
@@ -137,8 +141,8 @@ class MappingReload:
     async def _try(self, name: str, one: InForce, seen: Seen) -> None:
         try:
             if isinstance(seen, str):
-                raise RulesNotFound(one.source.path or SHIPPED, seen)
-            rules = await asyncio.to_thread(checked_rules, seen, one.source)
+                raise RulesNotFound(one.mapping.path or SHIPPED, seen)
+            rules = await asyncio.to_thread(checked_rules, seen, one.mapping)
         except MoebridgeError as error:
             self._refuse(name, one, seen, str(error))
         except Exception as error:  # noqa: BLE001  # whatever a file brings out, the worker goes on
@@ -170,9 +174,9 @@ class MappingReload:
         )  # fmt: skip
 
 
-def _read(source: MappingSource) -> Seen:
+def _read(mapping: MappingSettings) -> Seen:
     try:
-        return read_folder(source.path or SHIPPED)
+        return rule_files(mapping)
     except RulesNotFound as error:
         return error.problem
 
@@ -184,6 +188,6 @@ def _document(one: InForce) -> dict[str, Any]:
     return {
         "version": one.rules.version,
         "since": None if one.since is None else iso_utc(one.since),
-        "path": None if one.source.path is None else str(one.source.path),
+        "path": None if one.mapping.path is None else str(one.mapping.path),
         "refused": refused,
     }

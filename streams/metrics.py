@@ -47,7 +47,8 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
     ),
     "moebridge_stage_outcomes_total": MetricSpec(
         "What records came to: duplicates, stale, no_change, mapped, unmapped, user_unchanged, "
-        "about_nobody, changed, unchanged, completed, dead_lettered.",
+        "about_nobody, changed, unchanged, completed, dead_lettered; unknown_config, which are among the "
+        "dead-lettered.",
         ("stage", "outcome"),
     ),
     "moebridge_mapping_changes_total": MetricSpec(
@@ -68,7 +69,9 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         ("config",),
     ),
     "moebridge_delivery_elements_total": MetricSpec(
-        "Elements by outcome: delivered, or refused and dead-lettered.", ("kind", "outcome")
+        "Elements by outcome: delivered; refused and dead-lettered; or passed_on, a merge, from the "
+        "elements of the user that goes to those of the one that is kept.",
+        ("kind", "outcome"),
     ),
     "moebridge_delivery_answers_total": MetricSpec(
         "MoEngage's answers by verdict and HTTP status (0: no answer).", ("verdict", "status")

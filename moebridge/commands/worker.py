@@ -21,7 +21,7 @@ from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.site import serving
 from moebridge.stopping import has_terminal, stop_on_signals, stop_with_parent
-from moebridge.wiring import rules, worker_config
+from moebridge.wiring import mappings, worker_config
 from moebridge.worker_site import create_app
 from streams.worker import Worker
 
@@ -45,17 +45,16 @@ def worker(config_file: Path | None, embedded_broker: bool, stop_with_parent: bo
     """
     settings = load(config_file, purpose="worker").settings
     logs.set_up(settings.log.level, settings.log.format, "worker")
-    mappings = rules(settings)
     with paused_idle_fetches() if embedded_broker else nullcontext():
-        asyncio.run(_run(settings, mappings, stop_with_parent))
+        asyncio.run(_run(settings, mappings(settings), stop_with_parent))
 
 
-async def _run(settings: Settings, mappings: Mappings, parent: bool) -> None:
+async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    running = Worker(worker_config(settings, mappings), registry)
-    reload = MappingReload(mappings, running.metrics, now_ms=lambda: time.time_ns() // 1_000_000)
-    site = create_app(registry, lambda: running.ready, mappings.document)
+    running = Worker(worker_config(settings, in_force), registry)
+    reload = MappingReload(in_force, running.metrics, now_ms=lambda: time.time_ns() // 1_000_000)
+    site = create_app(registry, lambda: running.ready, in_force.document)
     address = settings.worker.http_host, settings.worker.http_port
     with (
         stop_on_signals(on_hangup=None if has_terminal() else reload.ask) as stop,
@@ -63,7 +62,7 @@ async def _run(settings: Settings, mappings: Mappings, parent: bool) -> None:
     ):
         async with (
             serving(site, *address, "worker.http_port") as url,
-            _meanwhile(reload.run(settings.mapping.reload_s), stop),
+            _meanwhile(reload.run(), stop),
         ):
             log.info("metrics and readiness at %s", url)
             await running.run(stop)

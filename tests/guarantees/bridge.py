@@ -81,6 +81,7 @@ class Bridge:
     front_url: str
     sandbox_url: str
     workers: list[WorkerProcess] = field(default_factory=list)
+    secret: str = SECRET
 
     async def start_worker(
         self, data: str = "w", *, failpoints: str = "", ready: bool = True, **env: str
@@ -129,7 +130,7 @@ class Bridge:
 
     async def post_raw(self, body: bytes) -> int:
         """Post one signed body; the status."""
-        headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
+        headers = {HEADER: sign(body, self.secret), "Content-Type": "application/json"}
         url = f"{self.front_url}/intercom/webhooks"
         async with self.session.post(url, data=body, headers=headers) as answer:
             return answer.status
@@ -167,12 +168,14 @@ class Bridge:
 
 
 @asynccontextmanager
-async def bridge(bootstrap_servers: str, prefix: str, folder: Path) -> AsyncIterator[Bridge]:
+async def bridge(
+    bootstrap_servers: str, prefix: str, folder: Path, *, replication: int = 1
+) -> AsyncIterator[Bridge]:
     """A bridge without workers; whatever is left running is killed at the end."""
     async with AsyncExitStack() as stack:
         await create_topics(
             {"bootstrap_servers": bootstrap_servers},
-            prefix=prefix, partitions=PARTITIONS, replication=1, app_id=f"{prefix}moebridge",
+            prefix=prefix, partitions=PARTITIONS, replication=replication, app_id=f"{prefix}moebridge",
         )  # fmt: skip
         publisher = KafkaPublisher(bootstrap_servers, topic_name(EVENTS, prefix))
         await publisher.start()

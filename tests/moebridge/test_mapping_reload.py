@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from events.times import iso_utc
 from mappings.errors import FileTestsFailed, InvalidRule, RulesNotFound
-from moebridge.mapping_reload import MappingReload, Mappings, MappingSource, checked_rules
+from moebridge.mapping_reload import MappingReload, Mappings, checked_rules
+from moebridge.settings import MappingSettings
 from streams.metrics import Metrics
 
 NOW_MS = 1_768_000_000_000
@@ -34,11 +35,11 @@ tests:
 class Running:
     """The mappings of two configurations, one of the shipped rules alone, and what is told of them."""
 
-    def __init__(self, folder: Path, **source: Any) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.registry = CollectorRegistry()
-        sources = {"own": MappingSource(folder, **source), "shipped": MappingSource()}
-        self.mappings = Mappings(sources)
+        own = MappingSettings(path=folder, reload_s=0)
+        self.mappings = Mappings({"own": own, "shipped": MappingSettings()})
         self.reload = MappingReload(self.mappings, Metrics(self.registry), now_ms=lambda: NOW_MS)
 
     def write(self, text: str, name: str = "own.yaml") -> None:
@@ -198,11 +199,11 @@ async def test_a_mapping_that_extends_the_shipped_one(running: Running) -> None:
 
 async def test_tests_run_under_the_identity_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(rule("first"))
-    source = MappingSource(tmp_path, ("email", "intercom_id"))
+    mapping = MappingSettings(path=tmp_path, identity=("email", "intercom_id"))
     with pytest.raises(FileTestsFailed, match=r"1 of 1 tests in the rule files failed: own.yaml:5"):
-        Mappings({"own": source})
+        Mappings({"own": mapping})
     (tmp_path / "own.yaml").write_text(rule("first").replace('"intercom:c1"', "mira@brook.example"))
-    assert Mappings({"own": source})("own").identity == source.identity
+    assert Mappings({"own": mapping})("own").identity == mapping.identity
 
 
 @pytest.mark.parametrize(("text", "error"), [("rules: [", InvalidRule), (None, RulesNotFound)])
@@ -212,15 +213,11 @@ def test_nothing_starts_on_a_broken_mapping(
     if text is not None:
         (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(error):
-        Mappings({"own": MappingSource(tmp_path)})
-
-
-def test_a_configuration_that_nobody_knows_has_the_mapping_of_the_first(running: Running) -> None:
-    assert running.mappings("") is running.mappings("taken-away") is running.mappings("own")
+        Mappings({"own": MappingSettings(path=tmp_path)})
 
 
 async def test_whoever_asks_is_answered_at_once(running: Running) -> None:
-    looking = asyncio.create_task(running.reload.run(every_s=0))
+    looking = asyncio.create_task(running.reload.run())
     switched = asyncio.Event()
     noticing = logging.Handler()
     noticing.emit = lambda record: switched.set()  # type: ignore[method-assign]
@@ -260,4 +257,4 @@ async def test_an_error_of_ours_refuses_the_mapping_and_quotes_nothing(
 
 def test_the_shipped_rules_alone_are_not_tested_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moebridge.mapping_reload.run_folder_tests", pytest.fail)
-    assert checked_rules({"own.yaml": b"extends: default"}, MappingSource()).rules
+    assert checked_rules({"own.yaml": b"extends: default"}, MappingSettings()).rules

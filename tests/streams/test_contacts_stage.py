@@ -40,7 +40,7 @@ class Contact(OneStage):
     """The stage, and contact c1 in it."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(Contacts(lambda: RULES, **settings))
+        super().__init__(Contacts(lambda _: RULES, **settings))
 
     def hear(self, *envelopes: Envelope, contact_id: str = "c1") -> Step:
         return self.take(*[record_of(one, contact_id) for one in envelopes])
@@ -139,7 +139,9 @@ def test_a_lead_that_becomes_a_user_is_sent_under_its_new_id(stage: Contact) -> 
     lead = webhook("contact.lead.created", contact(at=1, role="lead", external_id="a-uuid"), at=1)
     assert [one.customer_id for one in delivered(stage.hear(lead))] == ["a-uuid"]
     step = stage.hear(contact_updated(at=2, external_id="cust-5"))
-    assert [one.customer_id for one in delivered(step)] == ["cust-5"]
+    assert [(one.kind, one.customer_id) for one in delivered(step)] == [
+        ("user", "cust-5"), ("merge", "a-uuid"),
+    ]  # fmt: skip
     assert user(step)["intercom_role"] == "user"
 
 
@@ -381,7 +383,7 @@ def test_the_contact_beside_a_ticket_that_cannot_be_read_is_still_a_user(stage: 
 
 
 def test_campaigns_may_be_asked_to_start_at_once() -> None:
-    stage = Contact(real_time_action=True)
+    stage = Contact(real_time_action=("default",))
     step = stage.hear(webhook("ticket.created", ticket("submitted", at=1), at=1))
     assert bodies(step, "event")[0]["actions"][0]["real_time_action"] == "true"
 
