@@ -108,6 +108,7 @@ class Bridge:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "moebridge", "worker", *options,
                 env={**os.environ, **settings}, stdout=output, stderr=output, cwd=self.folder,
+                start_new_session=True,  # without a terminal, as a service has none
             )  # fmt: skip
         worker = WorkerProcess(process, f"http://127.0.0.1:{port}", log)
         self.workers.append(worker)
