@@ -26,7 +26,7 @@ _ABOUT_NOBODY = frozenset({"conversation.deleted"})
 _OF_A_CONTACT = ("contact", "visitor", "granular")
 _CREATION = "ticket.created"
 _STATES = frozenset({"ticket.state.updated", "ticket.resolved", "ticket.closed"})
-_DELETION = "contact.deleted"
+_GONE = frozenset({"contact.deleted", "contact.merged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def subscriptions(rules: RuleSet, topics: Iterable[str]) -> list[Subscription]:
     wanted = []
     for topic, fired in firing.items():
         keeps = tuple(what for what in KEPT if what in read and _keeps(topic, what))
-        if topic == _DELETION:  # of a deleted contact nothing may be sent, whatever the rules read
+        if topic in _GONE:  # of whom nothing may be sent any more, whatever the rules read
             keeps = ("contact",)
         if fired or keeps:
             wanted.append(Subscription(topic, tuple(_name(rule) for rule in fired), keeps))

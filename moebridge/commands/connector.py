@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from moebridge.by_configuration import by_configuration
-from moebridge.commands.options import config_option, public_url
+from mappings.rules import load as load_rules
+from moebridge.commands.options import config_name_option, config_option, configuration, public_url
+from moebridge.configuration_names import naming
 from moebridge.connector.guide import METHODS, Guide, Method
-from moebridge.connector.guides import UNKNOWN_HOST, make_guide
+from moebridge.connector.guides import UNKNOWN_HOST, Target, make_guide
 from moebridge.connector.printing import guide_json, guide_lines
 from moebridge.screen import console
 from moebridge.setting_catalogue import variable
 from moebridge.settings_source import load
-from moebridge.wiring import rules
 
 
 @click.command()
@@ -25,7 +25,7 @@ from moebridge.wiring import rules
     callback=public_url,
     help="Where Intercom reaches the front door; else ingest.public_url.",
 )
-@click.option("--configuration", metavar="NAME", help="The configuration; else the default one.")
+@config_name_option("The configuration; else the default one.")
 @click.option("--show-secrets", is_flag=True, help="Print the headers whole.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @config_option
@@ -33,7 +33,7 @@ def connector(
     config_file: Path | None,
     method: Method,
     url: str | None,
-    configuration: str | None,
+    config_name: str | None,
     show_secrets: bool,
     as_json: bool,
 ) -> None:
@@ -43,12 +43,11 @@ def connector(
     Needs no broker and calls nobody. Secrets are hidden unless asked for.
     """
     settings = load(config_file).settings
-    known = by_configuration(settings)
-    name = configuration or next(iter(known))
-    if name not in known:
-        raise click.UsageError(f"--configuration: no {name!r}; there is {', '.join(known)}")
+    name, one = configuration(settings, config_name)
     base_url = url or settings.ingest.public_url or UNKNOWN_HOST
-    guide = make_guide(method, known[name], name, base_url, rules(known[name]))
+    rules = load_rules(one.mapping.path, identity=one.mapping.identity)
+    target = Target(base_url, name, one, naming(name, settings.ingest.config_name))
+    guide = make_guide(method, target, rules)
     if show_secrets:
         _require_secrets(guide)
     if as_json:

@@ -7,6 +7,7 @@ Series; developer pages: Set up Webhooks, Webhook topics; read in November 2026)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from ingest.app import PARTNER, WEBHOOKS
@@ -16,6 +17,7 @@ from intercom.config import HOSTS
 from intercom.webhook_topics import PERMISSIONS
 from mappings.rules import RuleSet
 from mappings.subscriptions import Subscription, subscriptions
+from moebridge.configuration_names import Named
 from moebridge.connector.bodies import (
     AT_HAND,
     FOUND,
@@ -27,7 +29,7 @@ from moebridge.connector.bodies import (
 )
 from moebridge.connector.guide import Guide, Header, Method, Request, Topic
 from moebridge.connector.placeholders import written
-from moebridge.settings import IntercomSettings, Settings
+from moebridge.settings import ConfigurationSettings, IntercomSettings
 
 #: Where the public address is not known.
 UNKNOWN_HOST = "https://YOUR-HOST"
@@ -44,22 +46,37 @@ _TICKET = {
 _SERIES_STEP = {"event_name": "series_step", "company_name": written("company_name")}
 
 
-def make_guide(method: Method, settings: Settings, name: str, base_url: str, rules: RuleSet) -> Guide:
-    """The guide for a method. ``settings`` are those of the configuration ``name``.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What Intercom is pointed at: a configuration, behind the front door at ``base_url``.
 
-    ``base_url`` is where Intercom reaches the front door.
+    ``named`` gives the names of the configuration's settings.
     """
-    if method == "webhook":
-        return _webhook(settings, base_url, rules)
-    url, query = base_url + PARTNER, f"?configName={quote(name, safe='')}"
-    if method == "workflow":
-        return _workflow(settings, url, query)
-    if method == "advanced":
-        return _advanced(settings, url, query)
-    return _series(settings, url, query)
+
+    base_url: str
+    config: str
+    settings: ConfigurationSettings
+    named: Named
+
+    def url(self, kind: str) -> str:
+        """Where connectors and Series post; ``kind`` is user or event."""
+        return f"{self.base_url}{PARTNER}/{kind}?configName={quote(self.config, safe='')}"
 
 
-def _workflow(settings: Settings, url: str, query: str) -> Guide:
+def make_guide(method: Method, target: Target, rules: RuleSet) -> Guide:
+    """The guide for a method; ``rules`` are those of the configuration."""
+    match method:
+        case "workflow":
+            return _workflow(target)
+        case "advanced":
+            return _advanced(target)
+        case "series":
+            return _series(target)
+        case "webhook":
+            return _webhook(target, rules)
+
+
+def _workflow(target: Target) -> Guide:
     return Guide(
         "workflow",
         "A data connector in a Workflow (method 1, approach A of MoEngage's guide)",
@@ -70,13 +87,13 @@ def _workflow(settings: Settings, url: str, query: str) -> Guide:
             _TEST,
             "Set the connector live, and add it as a step to the Workflow that is to send it.",
         ),
-        _requests(settings, url, query, ("POST",), AT_HAND, _TICKET),
+        _requests(target, ("POST",), AT_HAND, _TICKET),
         notes=_NOTES,
     )  # fmt: skip
 
 
-def _advanced(settings: Settings, url: str, query: str) -> Guide:
-    intercom = settings.intercom
+def _advanced(target: Target) -> Guide:
+    intercom = target.settings.intercom
     token = "is set" if intercom.access_token.get_secret_value() else "is not set"
     return Guide(
         "advanced",
@@ -97,13 +114,13 @@ def _advanced(settings: Settings, url: str, query: str) -> Guide:
                 "Look the contact up (the first connector)",
                 ("POST",),
                 f"{intercom.base_url or HOSTS[intercom.region]}/contacts/search",
-                (_bearer(intercom), _JSON, _version(intercom)),
+                (_bearer(target), _JSON, _version(intercom)),
                 lookup_body(),
             ),
-            *_requests(settings, url, query, ("POST",), FOUND, _TICKET),
+            *_requests(target, ("POST",), FOUND, _TICKET),
         ),
         notes=(
-            "The worker looks contacts up itself, given intercom.access_token, which "
+            f"The worker looks contacts up itself, given {target.named('intercom.access_token')}, which "
             f"{token}: a body with any one of intercom_id, customer_id and u_em is completed from "
             "Intercom before it is mapped. One connector without the first does then "
             "(--method workflow).",
@@ -112,7 +129,7 @@ def _advanced(settings: Settings, url: str, query: str) -> Guide:
     )  # fmt: skip
 
 
-def _series(settings: Settings, url: str, query: str) -> Guide:
+def _series(target: Target) -> Guide:
     return Guide(
         "series",
         "A webhook in a Series (method 2 of MoEngage's guide)",
@@ -124,13 +141,13 @@ def _series(settings: Settings, url: str, query: str) -> Guide:
             *_FILL_IN,
             "Save the block and set the Series live.",
         ),
-        _requests(settings, url, query, ("POST", "PUT"), AT_HAND, _SERIES_STEP),
+        _requests(target, ("POST", "PUT"), AT_HAND, _SERIES_STEP),
         notes=_NOTES,
     )
 
 
-def _webhook(settings: Settings, base_url: str, rules: RuleSet) -> Guide:
-    secret = "which is set" if settings.intercom.webhook_secrets else "which is not set yet"
+def _webhook(target: Target, rules: RuleSet) -> Guide:
+    secret = "which is set" if target.settings.intercom.webhook_secrets else "which is not set yet"
     topics = _topics(rules)
     granted = ", ".join(f"“{one}”" for one in _enough(topics))
     return Guide(
@@ -138,14 +155,14 @@ def _webhook(settings: Settings, base_url: str, rules: RuleSet) -> Guide:
         "Webhooks of an app (Developer Hub)",
         (
             f"Open your app in the Developer Hub ({DEVELOPER_HUB}), or make one for your workspace.",
-            "Under Configure > Basic information, copy the client secret into intercom.webhook_secrets, "
-            f"{secret}, and start the front door with it.",
+            "Under Configure > Basic information, copy the client secret into "
+            f"{target.named('intercom.webhook_secrets')}, {secret}, and start the front door with it.",
             f"Under Configure > Authentication, see to these permissions: {granted or 'none'}.",
             "Under Configure > Webhooks, paste the endpoint URL. It has to be https, and the front door "
             "has to run: Intercom asks it with HEAD.",
             "Select the topics below in the Webhook topics dropdown, and save.",
         ),
-        (Request("The endpoint", ("POST",), base_url + WEBHOOKS),),
+        (Request("The endpoint", ("POST",), target.base_url + WEBHOOKS),),
         topics,
         (
             "Intercom signs each request with the client secret; there are no headers to enter.",
@@ -175,16 +192,11 @@ _NOTES = (
 
 
 def _requests(
-    settings: Settings,
-    url: str,
-    query: str,
-    methods: tuple[str, ...],
-    person: Person,
-    event: Mapping[str, str],
+    target: Target, methods: tuple[str, ...], person: Person, event: Mapping[str, str]
 ) -> tuple[Request, ...]:
-    identity = settings.mapping.identity[0]
-    headers = (_basic(settings.intercom), _JSON)
-    users, events = f"{url}/user{query}", f"{url}/event{query}"
+    identity = target.settings.mapping.identity[0]
+    headers = (_basic(target), _JSON)
+    users, events = target.url("user"), target.url("event")
     return (
         Request("A user or lead", methods, users, headers, user_body(person, identity)),
         Request("An event", methods, events, headers, event_body(person, identity, event)),
@@ -192,18 +204,19 @@ def _requests(
     )
 
 
-def _basic(intercom: IntercomSettings) -> Header:
+def _basic(target: Target) -> Header:
+    intercom = target.settings.intercom
     keys = [key.get_secret_value() for key in (intercom.data_key, *intercom.data_keys)]
     key = next((key for key in keys if key), "")
-    unset = [] if intercom.workspace_id else ["intercom.workspace_id"]
-    unset += [] if key else ["intercom.data_key"]
+    unset = [] if intercom.workspace_id else [target.named("intercom.workspace_id")]
+    unset += [] if key else [target.named("intercom.data_key")]
     value = basic_header(intercom.workspace_id, key)
     return Header(AUTHORIZATION, value, "Basic", tuple(unset))
 
 
-def _bearer(intercom: IntercomSettings) -> Header:
-    token = intercom.access_token.get_secret_value()
-    unset = () if token else ("intercom.access_token",)
+def _bearer(target: Target) -> Header:
+    token = target.settings.intercom.access_token.get_secret_value()
+    unset = () if token else (target.named("intercom.access_token"),)
     return Header("Authorization", f"Bearer {token}", "Bearer", unset)
 
 

@@ -11,7 +11,7 @@ import aiohttp
 
 from events.topics import COMPANIES, CONTACTS, DELIVERIES, EVENTS, topic_name
 from intercom.config import IntercomConfig
-from moebridge.by_configuration import by_configuration
+from moebridge.configuration_names import Named, naming
 from moebridge.doctor.broker_probe import count_brokers, look_at_group, watching
 from moebridge.doctor.broker_verdict import group_findings, topic_findings
 from moebridge.doctor.door_probe import Door, new_event_id
@@ -27,9 +27,9 @@ from moebridge.doctor.mapping_probe import look_at_mapping
 from moebridge.doctor.moengage_probe import ask_moengage, other_data_centers
 from moebridge.doctor.moengage_verdict import moengage_finding
 from moebridge.doctor.schedule import Check
-from moebridge.doctor.settings_verdict import Named, naming, secret_findings, shared_findings
+from moebridge.doctor.settings_verdict import secret_findings, shared_findings
 from moebridge.errors import SettingsInvalid
-from moebridge.settings import Settings
+from moebridge.settings import ConfigurationSettings, Settings
 from moebridge.settings_source import Loaded
 from moebridge.site import local_url
 from moebridge.topic_admin import check_topics
@@ -82,7 +82,7 @@ class _Chain:
 
     def checks(self) -> Iterator[Check]:
         """In an order in which what is needed comes first."""
-        configurations = by_configuration(self._settings)
+        configurations = self._settings.by_name()
         default = next(iter(configurations))
         yield Check(SETTINGS, self._shared)
         for name, one in configurations.items():
@@ -96,25 +96,25 @@ class _Chain:
         for name, one in configurations.items():
             yield from self._through_the_door(name, one, naming(name, default))
 
-    def _of_configuration(self, name: str, one: Settings, named: Named) -> Iterator[Check]:
+    def _of_configuration(self, name: str, one: ConfigurationSettings, named: Named) -> Iterator[Check]:
         async def secrets() -> list[Finding]:
             return secret_findings(one, named)
 
         async def mapping() -> list[Finding]:
-            return await asyncio.to_thread(look_at_mapping, one.mapping.path, one.mapping.identity)
+            return await asyncio.to_thread(look_at_mapping, one.mapping)
 
         async def moengage() -> list[Finding]:
             return [await self._moengage(one, named)]
 
         async def intercom() -> list[Finding]:
-            return [await self._intercom(intercom_config(one), named)]
+            return [await self._intercom(intercom_config(one.intercom), named)]
 
         yield Check(SECRETS, secrets, name)
         yield Check(MAPPING, mapping, name)
         yield Check(MOENGAGE, moengage, name)
         yield Check(INTERCOM, intercom, name)
 
-    def _through_the_door(self, name: str, one: Settings, named: Named) -> Iterator[Check]:
+    def _through_the_door(self, name: str, one: ConfigurationSettings, named: Named) -> Iterator[Check]:
         async def connectors() -> list[Finding]:
             return [await self._connectors(name, one, named)]
 
@@ -127,10 +127,10 @@ class _Chain:
     async def _shared(self) -> list[Finding]:
         return shared_findings(self.loaded)
 
-    async def _moengage(self, one: Settings, named: Named) -> Finding:
+    async def _moengage(self, one: ConfigurationSettings, named: Named) -> Finding:
         if not one.moengage.workspace_id or not one.moengage.api_key.get_secret_value():
             return skipped(f"{named('moengage.workspace_id')} or {named('moengage.api_key')} is not set")
-        config = replace(moengage_config(one), timeout_s=self._question_s / 2)
+        config = replace(moengage_config(one.moengage), timeout_s=self._question_s / 2)
         answer, elsewhere = await ask_moengage(config, other_data_centers(config))
         return moengage_finding(config, answer, elsewhere, named)
 
@@ -170,7 +170,7 @@ class _Chain:
         door = Door(self.session, url, timeout_s=self._question_s / 3)
         return health_findings(url, await door.health(), public=public)
 
-    async def _connectors(self, name: str, one: Settings, named: Named) -> Finding:
+    async def _connectors(self, name: str, one: ConfigurationSettings, named: Named) -> Finding:
         keys = (one.intercom.data_key, *one.intercom.data_keys)
         key = next((key.get_secret_value() for key in keys if key.get_secret_value()), "")
         if not key or not one.intercom.workspace_id:
@@ -179,7 +179,7 @@ class _Chain:
         reply = await door.connector(one.intercom.workspace_id, key, name)
         return connector_finding(door.url, reply, name, named)
 
-    async def _round_trip(self, name: str, one: Settings, named: Named) -> Finding:
+    async def _round_trip(self, name: str, one: ConfigurationSettings, named: Named) -> Finding:
         if not one.intercom.webhook_secrets:
             return skipped(f"{named('intercom.webhook_secrets')} is not set")
         topic = topic_name(EVENTS, self._settings.kafka.topic_prefix)

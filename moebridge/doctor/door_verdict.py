@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from moebridge.configuration_names import Named
 from moebridge.doctor.findings import Finding, ok, problem, warning
-from moebridge.doctor.settings_verdict import Named
 
 _START = "start `moebridge ingest` (or `moebridge run`), or say where it is: --url"
 _RESTART = "start the front door anew with these settings, or correct them"
@@ -112,7 +112,7 @@ def round_trip_finding(
     if stored.configuration != configuration:
         return problem(
             f"a signed webhook came to {place} as configuration {stored.configuration!r}",
-            f"no two configurations may share a client secret: {named('intercom.webhook_secrets')}",
+            f"to the front door {named('intercom.webhook_secrets')} is another's: {_RESTART}",
         )
     return ok(f"a signed webhook came to {place}")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from intercom.config import IntercomConfig
+from moebridge.configuration_names import Named
 from moebridge.doctor.findings import Finding, ok, problem, warning
-from moebridge.doctor.settings_verdict import Named
 
 
 @dataclass(frozen=True, slots=True)

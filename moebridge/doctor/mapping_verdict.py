@@ -25,16 +25,15 @@ def mapping_findings(
     """A mapping's. ``tested``, ``rules`` and ``version`` count where lint found no error."""
     where = str(path) if path else "the shipped rules"
     command = f" {path}" if path else ""
+    stops = "; a worker does not start on it"
     errors = [str(one) for one in linted if one.severity == ERROR]
     if errors:
-        return [
-            problem(_some(errors), f"moebridge mapping lint{command}; a worker does not start with it")
-        ]
+        return [problem(_some(errors), f"moebridge mapping lint{command}{stops}")]
     failed = [f"{one.file}:{one.line} {one.name}" for one in tested if not one.passed]
     findings = []
     if failed:
         text = f"of {len(tested)} tests in {where} fail {len(failed)}: {_some(failed)}"
-        findings.append(problem(text, f"moebridge mapping test{command}"))
+        findings.append(problem(text, f"moebridge mapping test{command}{stops}"))
     warnings = [str(one) for one in linted]
     if warnings:
         findings.append(warning(_some(warnings), f"moebridge mapping lint{command}"))

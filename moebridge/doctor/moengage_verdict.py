@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from moebridge.configuration_names import Named
 from moebridge.doctor.findings import Finding, ok, problem, warning
-from moebridge.doctor.settings_verdict import Named
 from moengage.answers import Answer, Verdict
 from moengage.client import MoEngageConfig
 

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from moebridge.configuration_names import Named
 from moebridge.doctor.findings import Finding, ok, problem, warning
-from moebridge.setting_catalogue import CATALOGUE
-from moebridge.settings import Settings
+from moebridge.setting_catalogue import variable
+from moebridge.settings import ConfigurationSettings
 from moebridge.settings_source import Loaded
-
-#: How a setting of this configuration is named, from its name in the default one.
-Named = Callable[[str], str]
-
-
-def naming(configuration: str, default: str) -> Named:
-    """How the settings of a configuration are named."""
-    if configuration == default:
-        return lambda name: name
-    return lambda name: f"configurations.{configuration}.{name}"
 
 
 def shared_findings(loaded: Loaded) -> list[Finding]:
@@ -30,20 +19,20 @@ def shared_findings(loaded: Loaded) -> list[Finding]:
             warning(
                 "kafka.bootstrap_servers is not set: only `moebridge run` starts, with an embedded "
                 "broker, which is not for production",
-                f"set {CATALOGUE['kafka.bootstrap_servers'].variable}",
+                _set("kafka.bootstrap_servers"),
             )
         )
     if settings.worker.failpoints:
         findings.append(
             problem(
                 "worker.failpoints is set: the worker fails on purpose, which is for tests alone",
-                f"take {CATALOGUE['worker.failpoints'].variable} out",
+                f"take {variable('worker.failpoints')} out",
             )
         )
     return findings
 
 
-def secret_findings(one: Settings, named: Named) -> list[Finding]:
+def secret_findings(one: ConfigurationSettings, named: Named) -> list[Finding]:
     """The secrets of one configuration: whom its front door lets in, and as whom it delivers."""
     intercom, moengage = one.intercom, one.moengage
     keys = bool(intercom.data_key.get_secret_value() or intercom.data_keys)
@@ -84,5 +73,4 @@ def secret_findings(one: Settings, named: Named) -> list[Finding]:
 
 
 def _set(name: str) -> str:
-    setting = CATALOGUE.get(name)
-    return f"set {setting.variable}" if setting else f"set {name}"
+    return f"set {variable(name)}"

@@ -63,7 +63,7 @@ def test_what_rules_wait_for_and_what_they_read(tmp_path: Path, rules: str, want
 
 def test_a_customer_id_of_intercoms_own_reads_nothing_of_the_contact(tmp_path: Path) -> None:
     rules = mapping(tmp_path, "{when: intercom_event, event: e}", ("intercom_id",))
-    assert topics(rules) == {"event.created", "contact.deleted"}
+    assert topics(rules) == {"event.created", "contact.deleted", "contact.merged"}
 
 
 def test_each_topic_tells_why(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from intercom.sandbox.config import SandboxConfig as IntercomSandbox
 from moebridge.doctor.chain import checks_of
 from moebridge.doctor.findings import Outcome
 from moebridge.doctor.schedule import run_checks
-from moebridge.settings import Settings
+from moebridge.settings import ConfigurationSettings, Settings
 from moebridge.settings_source import Loaded, load
 from moebridge.site import serving
 from moebridge.topic_admin import create_topics
@@ -51,13 +51,20 @@ class Chain:
     async def examine(
         self, *, url: str | None = None, timeout_s: float = 20.0, **changes: str
     ) -> dict[str, Outcome]:
-        """The doctor's outcomes under these settings, changed: ``moengage__api_key`` and so on."""
+        """The doctor's outcomes under these settings, changed: ``moengage__api_key`` and so on.
+
+        By the check's name, with that of the configuration where it is a further one.
+        """
         settings = changed(self.settings, changes)
         async with aiohttp.ClientSession() as session:
             loaded = Loaded(settings, {}, None)
             checks = checks_of(loaded, session, url=url, timeout_s=timeout_s)
             outcomes = await run_checks(checks, timeout_s=timeout_s, raise_unexpected=True)
-        return {one.check: one for one in outcomes}
+        further = settings.configurations
+        return {
+            f"{one.check} {one.configuration}" if one.configuration in further else one.check: one
+            for one in outcomes
+        }
 
     async def moengage_has(self) -> Any:
         """The MoEngage sandbox's statistics."""
@@ -81,8 +88,12 @@ async def chain(
     topics: bool = True,
     worker: bool = True,
     door: Mapping[str, str] | None = None,
+    further: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
 ) -> AsyncIterator[Chain]:
-    """The chain; ``door``: settings of the front door that are not those of the others."""
+    """The chain; ``door``: settings of the front door that are not those of the others.
+
+    ``further`` are further configurations; they deliver to the same sandbox.
+    """
     async with (
         serving(moengage_app(MoEngageSandbox("ABC", f"{HUSH}api")), "127.0.0.1", 0, "") as moengage,
         serving(
@@ -98,6 +109,13 @@ async def chain(
                 "intercom.base_url": intercom,
             }
         )
+        configurations = {
+            name: ConfigurationSettings.model_validate(
+                {**sections, "moengage": {"base_url": moengage, **sections["moengage"]}}
+            )
+            for name, sections in (further or {}).items()
+        }
+        settings = settings.model_copy(update={"configurations": configurations})
         if topics:
             await create_topics(connection(settings), replication=1, **topic_arguments(settings))
         served = front_door(changed(settings, door or {}), ready=topics and not door)

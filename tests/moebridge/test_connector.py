@@ -109,8 +109,8 @@ EXPECTED = {
         UserElement("cust-77", {**ID, **NAMES, **AS_USER, **TIMES, "company_name": "Brook"})
     ],
     "An event": [
-        UserElement("cust-77", {**NAMES, **AS_USER}),
-        EventElement("cust-77", "ticket_update", {**ID, **TICKET}, 0),
+        UserElement("cust-77", {**ID, **NAMES, **AS_USER}),
+        EventElement("cust-77", "ticket_update", TICKET, 0),
     ],
     "Both at once": [
         UserElement("cust-77", {**ID, **NAMES, **AS_USER, "company_name": "Brook"}),
@@ -133,7 +133,7 @@ async def test_what_is_printed_is_taken_and_mapped(method: str, verb: str, title
             verb, URL(request["url"]).relative(), data=filled(request, MIRA), headers=request["headers"]
         )
         assert (answer.status, (await answer.json())["status"]) == (200, "success")
-        made = of_events(taken.mapped(rules(settings)))
+        made = of_events(taken.mapped(rules(settings.mapping)))
     if method == "series":  # it tells of no ticket
         expected = [
             EventElement(one.customer_id, "series_step",
@@ -162,10 +162,10 @@ async def test_the_customer_id_is_that_of_the_webhooks(
     async with front_door(settings) as (door, taken):
         path = URL(request["url"]).relative()
         await door.post(path, data=filled(request, MIRA), headers=request["headers"])
-        [by_connector] = {one.customer_id for one in taken.mapped(rules(settings))}
+        [by_connector] = {one.customer_id for one in taken.mapped(rules(settings.mapping))}
         body = json.dumps(notification).encode()
         await door.post("/intercom/webhooks", data=body, headers=signed(body))
-        [by_webhook] = {one.customer_id for one in taken.mapped(rules(settings))}
+        [by_webhook] = {one.customer_id for one in taken.mapped(rules(settings.mapping))}
     assert by_connector == by_webhook
 
 
@@ -179,7 +179,7 @@ async def test_somebody_without_any_attribute_but_an_id(method: str, title: str)
         path = URL(request["url"]).relative()
         answer = await door.post(path, data=body, headers=request["headers"])
         assert answer.status == 200
-        assert {one.customer_id for one in taken.mapped(rules(settings))} == {"intercom:65a1"}
+        assert {one.customer_id for one in taken.mapped(rules(settings.mapping))} == {"intercom:65a1"}
 
 
 @pytest.mark.parametrize("title", EXPECTED)
@@ -209,18 +209,16 @@ async def test_the_advanced_method_looks_up_and_tells(
         path = URL(request["url"]).relative()
         answer = await door.post(path, data=body, headers=request["headers"])
         assert answer.status == 200
-        user, *events = of_events(taken.mapped(rules(settings)))
+        user, *events = of_events(taken.mapped(rules(settings.mapping)))
     await server.close()
     assert user.customer_id == "cust-77"
     assert {**AS_USER, "u_n": "Mira van Dijk"}.items() <= user.attributes.items()
-    if title == "An event":
-        assert events == [EventElement("cust-77", "ticket_update", {**ID, **TICKET}, 0)]
-    elif title == "Both at once":
-        assert user.attributes["role"] == "user"
-        assert events == [EventElement("cust-77", "ticket_update", TICKET, 0)]
-    else:
-        assert {**TIMES, "role": "user"}.items() <= user.attributes.items()
+    assert user.attributes.get("role") == (None if title == "An event" else "user")
+    if title == "A user or lead":
+        assert {**ID, **TIMES}.items() <= user.attributes.items()
         assert events == []
+    else:
+        assert events == [EventElement("cust-77", "ticket_update", TICKET, 0)]
 
 
 async def test_a_webhook_to_the_printed_endpoint_is_taken_and_mapped() -> None:
@@ -240,7 +238,7 @@ async def test_a_webhook_to_the_printed_endpoint_is_taken_and_mapped() -> None:
         path = URL(request["url"]).relative()
         assert (await door.head(path)).status == 200
         assert (await door.post(path, data=body, headers=signed(body))).status == 200
-        [event] = taken.mapped(rules(settings))
+        [event] = taken.mapped(rules(settings.mapping))
     assert isinstance(event, EventElement)
     assert (event.customer_id, event.name) == ("cust-77", "ticket_created")
 
@@ -316,14 +314,43 @@ def test_where_the_public_address_comes_from(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_configuration_is_in_the_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOEBRIDGE_INGEST__CONFIG_NAME", "mine")
-    urls = [request["url"] for request in printed("workflow", "--configuration", "mine")["requests"]]
+    urls = [request["url"] for request in printed("workflow", "--config-name", "mine")["requests"]]
     assert all(url.endswith("?configName=mine") for url in urls)
-    unknown = invoke("--method", "workflow", "--configuration", "default")
+    unknown = invoke("--method", "workflow", "--config-name", "other")
     assert unknown.exit_code == 2
-    assert "there is mine" in unknown.stderr
+    assert "only mine" in unknown.stderr
 
 
 def test_it_needs_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
         monkeypatch.delenv(name)
     assert [invoke("--method", method).exit_code for method in METHODS] == [0, 0, 0, 0]
+
+
+async def test_a_further_configuration_has_its_own_credentials_identity_and_topics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("own.yaml").write_text("rules: [{name: tracked, when: intercom_event, event: e}]\n")
+    for name, value in {
+        "INTERCOM__WEBHOOK_SECRETS": "hush-eu-hook",
+        "INTERCOM__WORKSPACE_ID": "ws-eu",
+        "INTERCOM__DATA_KEY": "hush-eu-key",
+        "MAPPING__IDENTITY": "email,intercom_id",
+        "MAPPING__PATH": "own.yaml",
+    }.items():
+        monkeypatch.setenv(f"MOEBRIDGE_CONFIGURATIONS__EU__{name}", value)
+    request = request_of(printed("workflow", "--config-name", "EU"), "A user or lead")
+    assert request["url"].endswith("/user?configName=eu")
+    async with front_door(load().settings) as (door, taken):
+        path, body = URL(request["url"]).relative(), filled(request, MIRA)
+        answer = await door.post(path, data=body, headers=request["headers"])
+        assert answer.status == 200
+        [envelope] = taken.envelopes
+    assert (envelope.config, envelope.workspace) == ("eu", "ws-eu")
+    assert json.loads(body)["customer_id"] == MIRA["email"]
+    topics = {topic["topic"] for topic in printed("webhook", "--config-name", "eu")["topics"]}
+    assert "event.created" in topics
+    assert "ticket.created" not in topics
+    monkeypatch.delenv("MOEBRIDGE_CONFIGURATIONS__EU__INTERCOM__DATA_KEY")
+    unset = invoke("--method", "workflow", "--url", PUBLIC, "--config-name", "eu")
+    assert "Basic <not set: configurations.eu.intercom.data_key>" in unset.stdout

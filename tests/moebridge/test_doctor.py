@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from click.testing import CliRunner
 from doctored import HUSH, Chain, chain
 
 from events.envelope import Envelope
+from events.keys import partition_for
 from mappings.rules import load
 from moebridge.cli import main
+from moebridge.doctor.broker_probe import watching
 from moebridge.doctor.chain import SECRETS, without_settings
-from moebridge.doctor.door_probe import DOCTOR_TOPIC, doctor_body
+from moebridge.doctor.door_probe import DOCTOR_TOPIC, Door, doctor_body
 from moebridge.doctor.findings import Outcome, healthy
 from moebridge.doctor.report import report_json, report_table, sum_line
 from moebridge.errors import SettingsInvalid
 from moebridge.screen import console
+from moebridge.wiring import connection
 from streams.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.broker
@@ -260,6 +265,50 @@ async def test_the_front_door_writes_elsewhere(broker: Any, topic_prefix: str) -
         outcomes = await running.examine(ingest__port=port, timeout_s=8.0)
         assert levels(outcomes) == {**QUIET, "round trip": "problem"}
         assert "kafka.topic_prefix" in text(outcomes, "round trip")
+
+
+async def test_every_configuration_is_asked(broker: Any, topic_prefix: str) -> None:
+    eu = {
+        "intercom": {"webhook_secrets": [f"{HUSH}eu"], "workspace_id": "eu", "data_key": f"{HUSH}k"},
+        "moengage": {"workspace_id": "ABC", "api_key": f"{HUSH}wrong"},
+    }
+    au = {
+        "intercom": {"webhook_secrets": [f"{HUSH}au"]},
+        "moengage": {"workspace_id": "ABC", "api_key": f"{HUSH}api"},
+    }
+    further = {"eu": eu, "au": au}
+    async with chain(broker.bootstrap_servers, topic_prefix, further=further) as running:
+        outcomes = await running.examine()
+        assert levels(outcomes) == {
+            **QUIET,
+            "secrets eu": "ok", "mapping eu": "ok", "MoEngage eu": "problem", "Intercom eu": "warning",
+            "connectors eu": "ok", "round trip eu": "ok",
+            "secrets au": "warning", "mapping au": "ok", "MoEngage au": "ok", "Intercom au": "warning",
+            "connectors au": "skipped", "round trip au": "ok",
+        }  # fmt: skip
+        assert "configurations.eu.moengage.api_key" in text(outcomes, "MoEngage eu")
+        assert "as eu" in text(outcomes, "connectors eu")
+
+
+async def test_the_record_of_the_round_trip_is_known_by_its_id(broker: Any, topic_prefix: str) -> None:
+    async with chain(broker.bootstrap_servers, topic_prefix, worker=False) as running:
+        topic = f"{topic_prefix}intercom.events"
+        url = f"http://127.0.0.1:{running.settings.ingest.port}"
+        ids = [f"doctor_{number}" for number in range(12)]
+        async with (
+            watching(connection(running.settings), topic) as watch,
+            aiohttp.ClientSession() as session,
+        ):
+            door = Door(session, url, timeout_s=20)
+            for one in ids:
+                reply = await door.signed_webhook(one, f"{HUSH}hook", now_s=1_768_000_000)
+                assert reply.name == "accepted"
+            async with asyncio.timeout(20):
+                found = await watch.find(ids[-1])
+        # On its own partition it is the last one.
+        partitions = [partition_for(one.encode(), 2) for one in ids]
+        assert found.partition == partitions[-1]
+        assert found.offset == partitions.count(partitions[-1]) - 1 > 0
 
 
 async def test_without_a_broker_in_the_settings(broker: Any, topic_prefix: str) -> None:

@@ -14,12 +14,12 @@ from aiohttp import web
 from intercom.config import HOSTS, IntercomConfig
 from intercom.sandbox.app import create_app as intercom_app
 from intercom.sandbox.config import SandboxConfig as IntercomSandbox
+from moebridge.configuration_names import naming
 from moebridge.doctor.door_probe import Door
 from moebridge.doctor.intercom_probe import ask_intercom, other_regions
 from moebridge.doctor.intercom_verdict import Silent, intercom_finding
 from moebridge.doctor.moengage_probe import ask_moengage, other_data_centers
 from moebridge.doctor.moengage_verdict import moengage_finding
-from moebridge.doctor.settings_verdict import naming
 from moebridge.site import serving
 from moengage.client import MoEngageConfig
 from moengage.limits import DATA_CENTERS

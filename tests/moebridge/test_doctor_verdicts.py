@@ -10,6 +10,7 @@ import pytest
 
 from intercom.config import IntercomConfig
 from mappings.findings import Finding as Linted
+from moebridge.configuration_names import naming
 from moebridge.doctor.broker_verdict import Group, group_findings, topic_findings
 from moebridge.doctor.door_verdict import (
     Health,
@@ -30,7 +31,7 @@ from moebridge.doctor.intercom_verdict import (
 )
 from moebridge.doctor.mapping_verdict import mapping_findings
 from moebridge.doctor.moengage_verdict import moengage_finding
-from moebridge.doctor.settings_verdict import naming, secret_findings, shared_findings
+from moebridge.doctor.settings_verdict import secret_findings, shared_findings
 from moebridge.settings_source import load
 from moebridge.topic_admin import TopicReport
 from moengage.answers import Answer, Verdict
@@ -225,7 +226,7 @@ STORED = Stored(3, 17, "default")
             Reply(200, "accepted"),
             replace(STORED, configuration="other"),
             "problem",
-            ["as configuration 'other'", "intercom.webhook_secrets"],
+            ["as configuration 'other'", "intercom.webhook_secrets is another's"],
         ),
         (Reply(401, "signature_wrong"), None, "problem", ["intercom.webhook_secrets", "401"]),
         (Reply(429, "broker_unavailable"), None, "problem", ["429 broker_unavailable", "broker"]),
@@ -314,15 +315,15 @@ ENOUGH = {
 )
 def test_secrets(unset: list[str], expected: list[tuple[str, str]]) -> None:
     given = {name: value for name, value in ENOUGH.items() if name not in unset}
-    findings = secret_findings(load().settings.changed(given), NAMED)
+    findings = secret_findings(load().settings.changed(given).by_name()["default"], NAMED)
     assert [one.level for one in findings] == [level for level, _ in expected]
     for finding, (level, piece) in zip(findings, expected, strict=True):
         says(finding, level, piece)
 
 
 def test_the_settings_of_a_named_configuration_are_named() -> None:
-    first, *_ = secret_findings(load().settings, naming("eu", "default"))
-    says(first, "problem", "set configurations.eu.moengage.workspace_id")
+    first, *_ = secret_findings(load().settings.by_name()["default"], naming("eu", "default"))
+    says(first, "problem", "set MOEBRIDGE_CONFIGURATIONS__EU__MOENGAGE__WORKSPACE_ID")
 
 
 def test_the_shared_settings(monkeypatch: pytest.MonkeyPatch) -> None:

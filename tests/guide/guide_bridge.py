@@ -1,0 +1,147 @@
+"""One bridge for all of the guide's tests: what Intercom does goes in, what MoEngage heard comes out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp.test_utils import TestServer
+from bridge import KEY, WORKSPACE, Bridge, bridge
+from heard import Element, Event, IntercomHeard, MoEngageHeard
+from intercom_says import Body, custom_event
+from payloads import notification
+from people import Person
+
+from ingest.basic_auth import basic_header
+from intercom.sandbox.app import create_app as create_intercom
+from intercom.sandbox.config import SandboxConfig
+
+TOKEN = "token-of-the-guide"
+#: The last thing that is told before news are read, and no news itself.
+END = "end_of_news"
+
+
+@dataclass
+class Guide:
+    """The bridge, Intercom's sandbox beside it, and how far each customer's elements were read."""
+
+    one: Bridge
+    moengage: MoEngageHeard
+    intercom: IntercomHeard
+    intercom_url: str
+    #: What the front door last answered to a connector.
+    answer: str = ""
+    _read: dict[str, int] = field(default_factory=dict)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def webhook(self, topic: str, item: Body, *, at: int = 0, id: str = "") -> str:
+        """Send a signed notification; its id. ``at`` is in seconds after payloads.BEGAN."""
+        told = notification(topic, item, id=id or f"notif_guide_{next(self._ids)}", at=at)
+        assert await self.one.post_raw(json.dumps(told).encode()) == 200
+        return str(told["id"])
+
+    async def connector(
+        self, kind: str, body: Body | bytes, *, method: str = "POST", query: str = "?configName=default",
+        key: str = KEY,
+    ) -> int:  # fmt: skip
+        """Send a connector's or a Series webhook's body to the endpoint ``kind``; the status."""
+        url = f"{self.one.front_url}/v1/partner/intercom/{kind}{query}"
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "Authorization": basic_header(WORKSPACE, key)}
+        async with self.one.session.request(method, url, data=data, headers=headers) as answer:
+            self.answer = await answer.text()
+            return answer.status
+
+    async def news(self, person: Person) -> list[Element]:
+        """Everything of a known contact that has come to MoEngage since last asked.
+
+        A last event of the same contact takes the same way, one record behind the other; when it is
+        there, so is all that was before it.
+        """
+        await self.webhook("event.created", custom_event(person, END))
+        return await self._news_before_end(person.customer_id)
+
+    async def connector_news(self, customer_id: str, **named: str) -> list[Element]:
+        """The same of somebody whom only connectors have named, by customer id or as in ``named``."""
+        name = named or {"customer_id": customer_id}
+        body = {**name, "event_name": END, "number": next(self._ids)}
+        assert await self.connector("event", body) == 200
+        return await self._news_before_end(customer_id)
+
+    async def arrives(self, person: Person, wanted: Callable[[Element], bool], what: str) -> Element:
+        """Wait for an element that has not been read; nothing is counted as read."""
+
+        def look() -> Element | None:
+            unread = self.moengage.of(person.customer_id)[self._read.get(person.customer_id, 0) :]
+            return next((element for element in unread if wanted(element)), None)
+
+        return await self.moengage.until(look, what)
+
+    async def user(self, customer_id: str) -> dict[str, Any] | None:
+        """A user's attributes as MoEngage has them now; None where there is no such user."""
+        return await self.one.attributes(customer_id)
+
+    async def seed(self, *contacts: Body, companies: tuple[Body, ...] = ()) -> None:
+        """Let Intercom's sandbox know companies, then contacts."""
+        for name, documents in (("companies", companies), ("contacts", contacts)):
+            url = f"{self.intercom_url}/sandbox/{name}"
+            async with self.one.session.post(url, json={name: list(documents)}) as answer:
+                assert answer.status == 200, await answer.text()
+
+    async def fault(self, fault: Body) -> None:
+        """Line a fault up at Intercom's sandbox."""
+        async with self.one.session.post(f"{self.intercom_url}/sandbox/faults", json=fault) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def _news_before_end(self, customer_id: str) -> list[Element]:
+        begin = self._read.get(customer_id, 0)
+
+        def look() -> int | None:
+            heard = self.moengage.of(customer_id)
+            ends = (place for place in range(begin, len(heard)) if _is_end(heard[place]))
+            return next(ends, None)
+
+        end = await self.moengage.until(look, f"the end of news of {customer_id}")
+        self._read[customer_id] = end + 1
+        return self.moengage.of(customer_id)[begin:end]
+
+
+def _is_end(element: Element) -> bool:
+    return isinstance(element, Event) and element.name == END
+
+
+@asynccontextmanager
+async def guide_bridge(broker: Any, folder: Path, **env: str) -> AsyncIterator[Guide]:
+    """A bridge with a worker, and Intercom's sandbox, which the worker asks unless ``env`` unsets it.
+
+    ``broker`` is the fixture of that name. Beside a settings' variable, "" unsets it.
+    """
+    prefix = f"g{uuid.uuid4().hex[:8]}."
+    moengage, intercom = MoEngageHeard(), IntercomHeard(time.time)
+    app = create_intercom(SandboxConfig(access_token=TOKEN))
+    app.middlewares.append(intercom.note)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
+        url = str(server.make_url("")).rstrip("/")
+        one = await stack.enter_async_context(
+            bridge(broker.bootstrap_servers, prefix, folder, before_moengage=[moengage.note])
+        )
+        settings = {
+            "MOEBRIDGE_INTERCOM__ACCESS_TOKEN": TOKEN,
+            "MOEBRIDGE_INTERCOM__BASE_URL": url,
+            "MOEBRIDGE_DELIVERY__LINGER_MS": "5",
+            **env,
+        }
+        # Until the last test of the session the worker waits for more, and should do so in silence.
+        options = ["--embedded-broker"] if broker.kind == "embedded" else []
+        await one.start_worker(
+            options=options, **{name: value for name, value in settings.items() if value}
+        )
+        yield Guide(one, moengage, intercom, url)
