@@ -73,6 +73,14 @@ class ContactRow:
     partner_at: int = 0
     #: When the newest whole list of companies was told, ms.
     listed_at: int = 0
+    #: The MoEngage id that elements were last handed on under, by the identity rule; "" before the first.
+    customer_id: str = ""
+    #: Whether Intercom made that id up (mappings.merging).
+    id_made_up: bool = False
+    #: Ids whose users are merged into this contact's as soon as there is one.
+    merging: list[str] = field(default_factory=list)
+    #: The MoEngage id that this contact's events go to since it was merged into another contact.
+    merged_into: str = ""
 
     def encode(self) -> bytes:
         """The row's bytes."""

@@ -60,7 +60,8 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
         "contact id",
         7 * DAY_MS,
         False,
-        "Events by the contact they are about, and company snapshots for that contact.",
+        "Events by the contact they are about, company snapshots for that contact, and ids of contacts "
+        "that were merged into it.",
     ),
     COMPANIES: TopicSpec(
         COMPANIES,
@@ -74,7 +75,7 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
         "customer id",
         7 * DAY_MS,
         False,
-        "One MoEngage element a record, ready to send.",
+        "One MoEngage element a record, ready to send; a merge first under the id that goes.",
     ),
     DEAD_LETTERS: TopicSpec(
         DEAD_LETTERS,

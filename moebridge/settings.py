@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from streams.failpoints import MOMENTS, Failpoints
 
@@ -283,6 +284,16 @@ class MappingSettings(Section):
     ] = Field(
         default=("external_id", "intercom_id"),
         description="What makes a contact's MoEngage customer_id: the first of these that it has.",
+    )
+    merges: Merges = Field(
+        default="intercom_ids",
+        description="Which users are merged in MoEngage, for good, when a contact goes on under another "
+        "customer_id (a lead that signs up) or was merged into another contact: `intercom_ids` those "
+        "under an id that Intercom made up, `all` also those under an id of your own, `off` none.",
+    )
+    deletes: bool = Field(
+        default=False,
+        description="Delete the user in MoEngage, for good, when the contact is deleted in Intercom.",
     )
 
 

@@ -72,7 +72,8 @@ def publisher(settings: Settings) -> KafkaPublisher:
 
 def rules(settings: Settings) -> RuleSet:
     """The compiled rules. Raises MappingError with the file and line."""
-    return load(settings.mapping.path, identity=settings.mapping.identity)
+    mapping = settings.mapping
+    return load(mapping.path, identity=mapping.identity, merges=mapping.merges, deletes=mapping.deletes)
 
 
 def moengage_config(settings: Settings) -> MoEngageConfig:

@@ -2,7 +2,9 @@
 
 Reads moengage.deliveries. Every partition has a lane of its own: lanes go on side by side, so one slow
 answer holds up one partition; within a lane one batch is out at a time, so a customer's elements, which
-share a partition, arrive in order. A batch that MoEngage took counts as done at once.
+share a partition, arrive in order. A merge or a delete is a call of its own, behind the batch before it.
+A merge first has its turn among the elements of the user that goes, then among those of the one that is
+kept. A batch that MoEngage took counts as done at once.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ from typing import Any
 
 from events.elements import Delivery
 from events.errors import InvalidRecord
+from events.topics import DELIVERIES, topic_name
 from moengage.answers import Answer, Verdict
 from moengage.batching import Batch, Batcher, BatchLimits
 from moengage.bodies import FRAME_BYTES, SEPARATOR_BYTES
 from moengage.delivery import (
     DEFAULT_POLICY,
+    Alone,
     BulkCalls,
+    Calls,
     Outcome,
     Refused,
     RetryPolicy,
@@ -65,7 +70,7 @@ class Deliver:
 
     def __init__(
         self,
-        client: BulkCalls,
+        client: Calls,
         publisher: Publisher,
         source: ChunkSource,
         config: DeliverConfig,
@@ -184,6 +189,11 @@ class _Lane:
                 deliver.source.advance(chunk, record.offset + 1)
                 continue
             item = _Item(chunk, record, delivery)
+            if delivery.kind in ("merge", "delete"):
+                await self._flush()
+                await self._alone(item)
+                now = asyncio.get_running_loop().time()
+                continue
             for batch in self._batcher.add(item, len(delivery.body), now):
                 await self._send(batch)
                 now = asyncio.get_running_loop().time()
@@ -193,13 +203,32 @@ class _Lane:
         if batch is not None:
             await self._send(batch)
 
+    async def _alone(self, item: _Item) -> None:
+        deliver, delivery = self._deliver, item.delivery
+        if not delivery.then:
+            call = deliver.client.merge if delivery.kind == "merge" else deliver.client.delete
+            await self._deliver_all([item], Alone(call))
+        elif deliver.source.holds(item.chunk):
+            onward = delivery.onward()
+            topic = topic_name(DELIVERIES, deliver.prefix)
+            record = Outgoing(topic, onward.customer_id.encode(), onward.body, onward.headers())
+            await deliver.publisher.publish([record], deliver.now_ms())
+            deliver.metrics.count(
+                "moebridge_delivery_elements_total", kind=delivery.kind, outcome="passed_on"
+            )
+            deliver.metrics.count("moebridge_stage_records_total", stage=NAME)
+            deliver.source.advance(item.chunk, item.record.offset + 1)
+
     async def _send(self, batch: Batch[_Item]) -> None:
+        await self._deliver_all(batch.items, self._deliver.client)
+
+    async def _deliver_all(self, items: Sequence[_Item], calls: BulkCalls) -> None:
         deliver = self._deliver
-        if not all(deliver.source.holds(item.chunk) for item in batch.items):
+        if not all(deliver.source.holds(item.chunk) for item in items):
             return  # given back: the partition's next owner sends it
         outcomes = await deliver_batch(
-            deliver.client,
-            [item.delivery.body for item in batch.items],
+            calls,
+            [item.delivery.body for item in items],
             sleep=asyncio.sleep,
             random=random.random,
             observe=deliver.observe,
@@ -207,12 +236,12 @@ class _Lane:
         )
         deliver.failpoints.passing(NAME, "after_outputs")
         now_ms = deliver.now_ms()
-        letters = self._letters(batch.items, outcomes, now_ms)
+        letters = self._letters(items, outcomes, now_ms)
         if letters:
             await deliver.publisher.publish(letters, now_ms)
-        self._count(batch.items, outcomes, now_ms)
+        self._count(items, outcomes, now_ms)
         # In order of offsets, so only the last record of each chunk in the batch needs saying.
-        lasts = {id(item.chunk): item for item in batch.items}
+        lasts = {id(item.chunk): item for item in items}
         for item in lasts.values():
             deliver.source.advance(item.chunk, item.record.offset + 1)
 

@@ -51,7 +51,9 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         ("change",),
     ),
     "moebridge_delivery_elements_total": MetricSpec(
-        "Elements by outcome: delivered, or refused and dead-lettered.", ("kind", "outcome")
+        "Elements by outcome: delivered; refused and dead-lettered; or passed_on, a merge, from the "
+        "elements of the user that goes to those of the one that is kept.",
+        ("kind", "outcome"),
     ),
     "moebridge_delivery_answers_total": MetricSpec(
         "MoEngage's answers by verdict and HTTP status (0: no answer).", ("verdict", "status")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from events.codec import decode_object
-from events.elements import Delivery, Element, EventElement, UserElement
+from events.elements import DeleteElement, Delivery, Element, EventElement, UserElement
 from events.envelope import Envelope
 from events.keys import partition_for
 from events.subjects import subjects_of
@@ -25,6 +25,7 @@ from mappings.file_tests import differences, parse_tests
 from mappings.payloads import envelopes, written
 from mappings.rule_folder import read_rule_folder
 from mappings.rules import DEFAULT_IDENTITY, RuleSet, load
+from moengage.bodies import read_merge
 from streams.publishing import Headers, Outgoing
 from streams.stages.companies import Companies
 from streams.stages.contacts import Contacts
@@ -249,6 +250,10 @@ def _elements(bridge: Rehearsal, envelope: Envelope) -> list[Element]:
 
 def _element(delivery: Delivery) -> Element:
     """The element that a delivery's body was rendered from; times are whole seconds there."""
+    if delivery.kind == "merge":
+        return read_merge(delivery.body)
+    if delivery.kind == "delete":
+        return DeleteElement(delivery.customer_id)
     body = orjson.loads(delivery.body)
     if delivery.kind == "user":
         return UserElement(delivery.customer_id, body["attributes"])

@@ -35,7 +35,7 @@ def wanted(records: Sequence[Any], state: State) -> dict[str, Wanted]:
     """By contact id, who must be looked up before these records are mapped, and by what.
 
     Those are the contacts without a profile whom an event names before one of the same chunk brings them
-    whole. Company snapshots name nobody, and an invalid record is for ``step`` to judge.
+    whole. What rows send each other names nobody, and an invalid record is for ``step`` to judge.
     """
     found: dict[str, Wanted] = {}
     known: set[str] = set()
@@ -49,7 +49,7 @@ def wanted(records: Sequence[Any], state: State) -> dict[str, Wanted]:
 
 def _look_at(record: Any, state: State, asked: dict[str, Wanted], known: set[str]) -> None:
     contact_id = key_text(record, "the contact's id")
-    if contact_id in known or kind_of_record(record.headers) == "snapshot":
+    if contact_id in known or kind_of_record(record.headers) != "event":
         return
     if contact_id not in asked and _is_known(contact_id, state):
         known.add(contact_id)

@@ -121,6 +121,14 @@ def test_rules_of_ones_own() -> None:
     Path("mine.yaml").write_text(
         "rules:\n  - when: contact\n    user: true\n    attributes: {u_n: contact.name}\n"
     )
-    chosen = settings(mapping__path="mine.yaml", mapping__identity="email,intercom_id")
+    chosen = settings(
+        mapping__path="mine.yaml", mapping__identity="email,intercom_id",
+        mapping__merges="all", mapping__deletes="true",
+    )  # fmt: skip
     assert len(rules(chosen).rules) == 1
     assert rules(chosen).identity == ("email", "intercom_id")
+    assert (rules(chosen).merges, rules(chosen).deletes) == ("all", True)
+
+
+def test_by_default_only_ids_of_intercoms_are_merged_and_nothing_is_deleted() -> None:
+    assert (rules(settings()).merges, rules(settings()).deletes) == ("intercom_ids", False)

@@ -129,7 +129,9 @@ def test_a_lead_that_becomes_a_user_is_sent_under_its_new_id(stage: Contact) -> 
     lead = webhook("contact.lead.created", contact(at=1, role="lead", external_id="a-uuid"), at=1)
     assert [one.customer_id for one in delivered(stage.hear(lead))] == ["a-uuid"]
     step = stage.hear(contact_updated(at=2, external_id="cust-5"))
-    assert [one.customer_id for one in delivered(step)] == ["cust-5"]
+    assert [(one.kind, one.customer_id) for one in delivered(step)] == [
+        ("user", "cust-5"), ("merge", "a-uuid"),
+    ]  # fmt: skip
     assert user(step)["intercom_role"] == "user"
 
 
