@@ -20,10 +20,15 @@ async def guide(broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def own(broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guide]:
-    """Rules of a user's own beside the shipped ones, and no token."""
+    """Rules of a user's own beside the shipped ones, no merges, but deletes, and no token."""
     folder = tmp_path_factory.mktemp("guide-own")
     rules = Path(__file__).parent / "own_rules.yaml"
-    env = {"MOEBRIDGE_MAPPING__PATH": str(rules), "MOEBRIDGE_INTERCOM__ACCESS_TOKEN": ""}
+    env = {
+        "MOEBRIDGE_MAPPING__PATH": str(rules),
+        "MOEBRIDGE_MAPPING__MERGES": "off",
+        "MOEBRIDGE_MAPPING__DELETES": "true",
+        "MOEBRIDGE_INTERCOM__ACCESS_TOKEN": "",
+    }
     async with guide_bridge(broker, folder, **env) as one:
         yield one
 

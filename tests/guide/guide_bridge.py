@@ -65,8 +65,12 @@ class Guide:
         A last event of the same contact takes the same way, one record behind the other; when it is
         there, so is all that was before it.
         """
+        return await self.news_of(person.customer_id, person)
+
+    async def news_of(self, customer_id: str, person: Person) -> list[Element]:
+        """The same where MoEngage knows the contact by another id than its own."""
         await self.webhook("event.created", custom_event(person, END))
-        return await self._news_before_end(person.customer_id)
+        return await self._news_before_end(customer_id)
 
     async def connector_news(self, customer_id: str, **named: str) -> list[Element]:
         """The same of somebody whom only connectors have named, by customer id or as in ``named``."""
@@ -79,10 +83,13 @@ class Guide:
         """Wait for an element that has not been read; nothing is counted as read."""
 
         def look() -> Element | None:
-            unread = self.moengage.of(person.customer_id)[self._read.get(person.customer_id, 0) :]
-            return next((element for element in unread if wanted(element)), None)
+            return next((element for element in self.unread(person) if wanted(element)), None)
 
         return await self.moengage.until(look, what)
+
+    def unread(self, person: Person) -> list[Element]:
+        """What has come of a contact since its news were read."""
+        return self.moengage.of(person.customer_id)[self._read.get(person.customer_id, 0) :]
 
     async def user(self, customer_id: str) -> dict[str, Any] | None:
         """A user's attributes as MoEngage has them now; None where there is no such user."""
