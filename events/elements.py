@@ -72,7 +72,9 @@ class Delivery:
     ``delivery_id`` is deterministic: the event id and the element's place among those of the event.
     ``customer_id`` is the record's key: whose elements it keeps its place among. With ``then`` the record
     is not sent when its turn comes but put among the elements of that customer id, where it is sent: a
-    merge has its place in both (docs/decisions/0011-merges-and-deletes.md). Times are milliseconds.
+    merge has its place in both (docs/decisions/0011-merges-and-deletes.md). ``config`` is the
+    configuration whose MoEngage workspace it goes to; "" is the default one, for records from before
+    there were others. Times are milliseconds.
     """
 
     delivery_id: str
@@ -84,6 +86,7 @@ class Delivery:
     received_at: int
     occurred_at: int
     body: bytes = field(repr=False)
+    config: str = ""
     then: str = ""
 
     def headers(self) -> list[tuple[str, bytes]]:
@@ -96,6 +99,7 @@ class Delivery:
             ("mapping_version", self.mapping_version.encode()),
             ("received_at", b"%d" % self.received_at),
             ("occurred_at", b"%d" % self.occurred_at),
+            ("config", self.config.encode()),
         ]
         if self.then:
             headers.append(("then", self.then.encode()))
@@ -128,6 +132,7 @@ class Delivery:
                 received_at=int(fields["received_at"]),
                 occurred_at=int(fields["occurred_at"]),
                 body=value,
+                config=fields.get("config", b"").decode(),
                 then=fields["then"].decode() if "then" in fields else "",
             )
         except KeyError as error:

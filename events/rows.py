@@ -119,20 +119,23 @@ class CompanyRow:
         return cls(**orjson.loads(raw))
 
 
-def company_key(company_id: str) -> bytes:
-    """The key of a company's row in the companies table."""
-    return b"c" + company_id.encode()
+def company_key(company: str) -> bytes:
+    """The key of a company's row in the companies table.
+
+    ``company``, here and below, is the company's id within its configuration (events.keys.scoped).
+    """
+    return b"c" + company.encode()
 
 
-def members_prefix(company_id: str) -> bytes:
+def members_prefix(company: str) -> bytes:
     """What the keys of all members of a company begin with, and no other key does.
 
     The id's length comes before it, so that no id is the beginning of another.
     """
-    encoded = company_id.encode()
+    encoded = company.encode()
     return b"m" + len(encoded).to_bytes(4, "big") + encoded
 
 
-def member_key(company_id: str, contact_id: str) -> bytes:
+def member_key(company: str, contact_id: str) -> bytes:
     """The key of one membership in the companies table."""
-    return members_prefix(company_id) + contact_id.encode()
+    return members_prefix(company) + contact_id.encode()

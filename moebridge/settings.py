@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from events.configurations import DEFAULT_NAME
 from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from streams.failpoints import MOMENTS, Failpoints
@@ -206,7 +207,10 @@ class IngestSettings(Section):
     )
     config_name: Annotated[
         str, _fits(r"[A-Za-z0-9._-]{1,100}"), Expect("1 to 100 of A-Z a-z 0-9 . _ -")
-    ] = Field(default="default", description="The `configName` that connectors' URLs carry.")
+    ] = Field(
+        default=DEFAULT_NAME,
+        description="Name of the default configuration, as `configName` in its connectors' URLs.",
+    )
 
 
 class WorkerSettings(Section):
@@ -297,6 +301,20 @@ class MappingSettings(Section):
     )
 
 
+class ConfigurationSettings(BaseModel):
+    """A further configuration: one more Intercom workspace, its MoEngage workspace, and its mapping.
+
+    Nothing is taken over from the default configuration: what is not set here has the default
+    of the table above.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    intercom: IntercomSettings = Field(default_factory=IntercomSettings)
+    moengage: MoEngageSettings = Field(default_factory=MoEngageSettings)
+    mapping: MappingSettings = Field(default_factory=MappingSettings)
+
+
 class LogSettings(Section):
     """What is written to standard error."""
 
@@ -327,6 +345,15 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     mapping: MappingSettings = Field(default_factory=MappingSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    #: Further ones, by name in lower case (configuration_names).
+    configurations: dict[str, ConfigurationSettings] = Field(default_factory=dict)
+
+    def by_name(self) -> dict[str, ConfigurationSettings]:
+        """All configurations: the default one, under ``ingest.config_name``, then the further ones."""
+        default = ConfigurationSettings(
+            intercom=self.intercom, moengage=self.moengage, mapping=self.mapping
+        )
+        return {self.ingest.config_name: default, **self.configurations}
 
     @property
     def app_id(self) -> str:

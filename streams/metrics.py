@@ -42,7 +42,8 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
     ),
     "moebridge_stage_outcomes_total": MetricSpec(
         "What records came to: duplicates, stale, no_change, mapped, unmapped, user_unchanged, "
-        "about_nobody, changed, unchanged, completed, dead_lettered.",
+        "about_nobody, changed, unchanged, completed, dead_lettered; unknown_config, which are among the "
+        "dead-lettered.",
         ("stage", "outcome"),
     ),
     "moebridge_mapping_changes_total": MetricSpec(

@@ -83,7 +83,7 @@ class Rehearsal:
 
     def __init__(self, rules: RuleSet, *, partitions: int = 1) -> None:
         self._partitions = partitions
-        stages: list[Stage] = [Route(), Contacts(lambda: rules), Companies()]
+        stages: list[Stage] = [Route(), Contacts(lambda _: rules), Companies()]
         self._stages = {stage.name: stage for stage in stages}
         self._read: dict[tuple[str, int], int] = {}
         self._now_ms = 0

@@ -17,7 +17,7 @@ from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.site import serving
 from moebridge.stopping import stop_on_signals, stop_with_parent
-from moebridge.wiring import rules, worker_config
+from moebridge.wiring import rule_sets, worker_config
 from moebridge.worker_site import create_app
 from streams.worker import Worker, WorkerConfig
 
@@ -40,7 +40,7 @@ def worker(config_file: Path | None, embedded_broker: bool, stop_with_parent: bo
     """
     settings = load(config_file, purpose="worker").settings
     logs.set_up(settings.log.level, settings.log.format, "worker")
-    config = worker_config(settings, rules(settings))
+    config = worker_config(settings, rule_sets(settings).__getitem__)
     with paused_idle_fetches() if embedded_broker else nullcontext():
         asyncio.run(_run(settings, config, stop_with_parent))
 

@@ -2,20 +2,24 @@
 
 Reads intercom.contacts: events by contact, company snapshots, and what contacts that were merged tell
 each other. Writes moengage.deliveries keyed by customer id, and memberships that began or ended to
-intercom.companies. A change that leaves the mapped user as it was sends nothing.
+intercom.companies. A change that leaves the mapped user as it was sends nothing. Keys are within a
+configuration (events.keys.scoped), rules are those of the event's.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from events.codec import canonical, decode_object
+from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import DeleteElement, Delivery, Element, EventElement, MergeElement, UserElement
 from events.envelope import Envelope, Source
 from events.joins import CompanySnapshot, MembershipChange, MergedContact, kind_of_record
+from events.keys import scoped, split_scope
 from events.rows import ContactRow
 from events.subjects import is_id, item_of, merged_from, ticket_of
 from events.times import parse_ms
@@ -30,28 +34,39 @@ from mappings.tickets import stated_previous, stated_previous_id, ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
 from streams.stages import completing, contact_row, customer_ids
-from streams.stages.stage import Step, each_record, key_text
+from streams.stages.stage import Step, each_record, id_within, key_text
 from streams.state import State
 
 _NOBODY: Mapping[str, Found] = {}
 
 
 class Contacts:
-    """The stage. ``rules`` is called once a chunk: a changed rule set takes over at a chunk's edge."""
+    """The stage.
+
+    ``rules`` gives the rules of a configuration by its name; it is called once a chunk and configuration,
+    so a changed rule set takes over at a chunk's edge. ``real_time_action``: the configurations whose
+    events carry it.
+    """
 
     name = "contacts"
     source: TopicName = CONTACTS
     table: str | None = "contacts"
 
     def __init__(
-        self, rules: Callable[[], RuleSet], prefix: str = "", *, real_time_action: bool = False
+        self,
+        rules: Callable[[str], RuleSet],
+        prefix: str = "",
+        *,
+        configurations: Configurations = ONE_CONFIGURATION,
+        real_time_action: Collection[str] = (),
     ) -> None:
+        self.configurations = configurations
         self._rules = rules
         self._prefix = prefix
         self._real_time_action = real_time_action
 
     def wanted(self, records: Sequence[Any], state: State) -> dict[str, Wanted]:
-        """By contact id, who should be looked up before ``step``: nobody knows them yet."""
+        """By contact id within its configuration, who should be looked up before ``step``."""
         return completing.wanted(records, state)
 
     def step(
@@ -61,28 +76,35 @@ class Contacts:
         now_ms: int,
         found: Mapping[str, Found] = _NOBODY,
     ) -> Step:
-        """See Stage. ``found`` are contacts by id, as Intercom has them, of those that were wanted."""
-        work = _Work(self._rules(), self._prefix, state, now_ms, self._real_time_action, found)
+        """See Stage. ``found`` are contacts as Intercom has them, of those that were wanted."""
+        work = _Work(
+            self._rules, self.configurations, self._prefix, state, now_ms, self._real_time_action, found
+        )
         each_record(self.name, self._prefix, records, work.result, now_ms, work.handle)
         work.write_rows()
         return work.result
 
 
 class _Work:
-    """One chunk: rows are decoded once and written once, however many events they have in it."""
+    """One chunk: rows are decoded once and written once, however many events they have in it.
+
+    ``contact`` is a contact's id within its configuration, as the record's key has it.
+    """
 
     def __init__(
         self,
-        rules: RuleSet,
+        rules: Callable[[str], RuleSet],
+        configurations: Configurations,
         prefix: str,
         state: State,
         now_ms: int,
-        real_time_action: bool,
+        real_time_action: Collection[str],
         found: Mapping[str, Found],
     ) -> None:
         self.result = Step()
         self._found = found
-        self._rules = rules
+        self._rules = cache(rules)
+        self._configurations = configurations
         self._state = state
         self._now_ms = now_ms
         self._real_time_action = real_time_action
@@ -93,47 +115,54 @@ class _Work:
 
     def handle(self, record: Any) -> None:
         """Take one record in."""
-        contact_id = key_text(record, "the contact's id")
+        contact = key_text(record, "the contact's id")
         envelope = Envelope.from_record(record.value, record.headers)
+        id_within(self._scope(envelope), contact)
         match kind_of_record(record.headers):
             case "snapshot":
-                self._snapshot(contact_id, envelope)
+                self._snapshot(contact, envelope)
             case "merged":
-                self._taken_in(contact_id, envelope)
+                self._taken_in(contact, envelope)
             case _:
-                self._event(contact_id, envelope)
+                self._event(contact, envelope)
 
     def write_rows(self) -> None:
         """Put every row that was touched."""
-        for contact_id, row in self._rows.items():
-            self._state.put(contact_id.encode(), row.encode())
+        for contact, row in self._rows.items():
+            self._state.put(contact.encode(), row.encode())
 
-    def _row(self, contact_id: str) -> ContactRow:
-        row = self._rows.get(contact_id)
+    def _scope(self, envelope: Envelope) -> str:
+        return self._configurations.scope(envelope.config)
+
+    def _rules_of(self, envelope: Envelope) -> RuleSet:
+        return self._rules(self._configurations.named(envelope.config))
+
+    def _row(self, contact: str) -> ContactRow:
+        row = self._rows.get(contact)
         if row is None:
-            raw = self._state.get(contact_id.encode())
-            row = ContactRow(contact_id) if raw is None else ContactRow.decode(raw)
-            self._rows[contact_id] = row
+            raw = self._state.get(contact.encode())
+            row = ContactRow(split_scope(contact)[1]) if raw is None else ContactRow.decode(raw)
+            self._rows[contact] = row
         return row
 
-    def _snapshot(self, contact_id: str, envelope: Envelope) -> None:
+    def _snapshot(self, contact: str, envelope: Envelope) -> None:
         snapshot = CompanySnapshot.from_envelope(envelope)
-        row = self._row(contact_id)
+        row = self._row(contact)
         if not contact_row.take_snapshot(row, snapshot.company_id, snapshot.profile, snapshot.at):
             self.result.counts["stale"] += 1
             return
         self._map(
             Moment(envelope, frozenset({"contact"}), row, {}, at=envelope.occurred_at),
-            f"{contact_id}/{snapshot.company_id}",
+            f"{row.contact_id}/{snapshot.company_id}",
         )
 
-    def _event(self, contact_id: str, envelope: Envelope) -> None:
+    def _event(self, contact: str, envelope: Envelope) -> None:
         document = decode_object(envelope.payload)
-        row = self._row(contact_id)
+        row = self._row(contact)
         if not contact_row.remember(row, envelope.event_id, envelope.received_at):
             self.result.counts["duplicates"] += 1
             return
-        completed = self._complete(row, envelope)
+        completed = self._complete(row, envelope, self._found.get(contact))
         if envelope.source is Source.PARTNER:
             moment = self._partner(row, envelope, document)
         else:
@@ -144,34 +173,35 @@ class _Work:
         if moment is None:
             self.result.counts["unmapped"] += 1
         else:
-            self._map(moment, contact_id)
-            if CONTACT_DELETED in moment.happened and self._rules.deletes:
-                self._hand_on(moment, map(DeleteElement, customer_ids.left(row)), f"{contact_id}/delete")
+            self._map(moment, row.contact_id)
+            if CONTACT_DELETED in moment.happened and self._rules_of(envelope).deletes:
+                self._hand_on(
+                    moment, map(DeleteElement, customer_ids.left(row)), f"{row.contact_id}/delete"
+                )
 
     def _merged_away(self, row: ContactRow, envelope: Envelope, item: Mapping[str, Any]) -> None:
         """This contact was merged into the item: tell that one's row, and go on as part of it."""
         into = ContactRow(item["id"], profile=dict(item))
-        told = customer_ids.merged_away(
-            row, customer_id_of_row(into, self._rules.identity), self._rules.merges
-        )
+        rules = self._rules_of(envelope)
+        told = customer_ids.merged_away(row, customer_id_of_row(into, rules.identity), rules.merges)
         if told is None:
             return
         self._leave_companies(row, envelope)
+        key = scoped(self._scope(envelope), into.contact_id).encode()
         for customer_id in told:
             value, headers = MergedContact(customer_id).record(envelope)
-            self.result.out.append(Outgoing(self._contacts, into.contact_id.encode(), value, headers))
+            self.result.out.append(Outgoing(self._contacts, key, value, headers))
 
-    def _taken_in(self, contact_id: str, envelope: Envelope) -> None:
+    def _taken_in(self, contact: str, envelope: Envelope) -> None:
         """A contact was merged into this one: so are their users, once MoEngage has this one's."""
         other = MergedContact.from_envelope(envelope).customer_id
-        row = self._row(contact_id)
+        row = self._row(contact)
         if kept := customer_ids.taken_in(row, other):
             moment = Moment(envelope, frozenset(), row, {}, at=envelope.occurred_at)
-            self._hand_on(moment, [MergeElement(kept, other)], f"{contact_id}/merge/{other}")
+            self._hand_on(moment, [MergeElement(kept, other)], f"{row.contact_id}/merge/{other}")
 
-    def _complete(self, row: ContactRow, envelope: Envelope) -> bool:
+    def _complete(self, row: ContactRow, envelope: Envelope, found: Found | None) -> bool:
         """Take in what Intercom has of a contact that was not known; whether there was any."""
-        found = self._found.get(row.contact_id)
         if found is None:
             return False
         changes = completing.take_found(row, found, envelope.occurred_at)
@@ -278,12 +308,14 @@ class _Work:
             # Both sides of the join must judge later reports by the same time.
             at = row.companies[company_id].confirmed_at
             value, headers = MembershipChange(row.contact_id, member, at).record(cause)
-            self.result.out.append(Outgoing(self._companies, company_id.encode(), value, headers))
+            company = scoped(self._scope(cause), company_id)
+            self.result.out.append(Outgoing(self._companies, company.encode(), value, headers))
 
     def _map(self, moment: Moment, place: str) -> None:
         """Map, and hand on what is news. ``place`` makes delivery ids of one event distinct."""
         row, customer_id = moment.row, ""
-        for number, element in enumerate(map_moment(self._rules, moment, self.result.changes)):
+        rules = self._rules_of(moment.envelope)
+        for number, element in enumerate(map_moment(rules, moment, self.result.changes)):
             if isinstance(element, UserElement) and row.merged_into == element.customer_id:
                 continue  # that contact's own row tells what its user is
             if isinstance(element, UserElement) and "contact" in moment.happened:
@@ -295,16 +327,16 @@ class _Work:
             self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
             customer_id = element.customer_id
         self.result.counts["mapped" if customer_id else "unmapped"] += 1
-        if customer_id and self._is_own(customer_id, moment):
-            gone = customer_ids.handed_on(row, customer_id, self._rules.merges)
+        if customer_id and self._is_own(customer_id, moment, rules):
+            gone = customer_ids.handed_on(row, customer_id, rules.merges)
             self._hand_on(moment, [MergeElement(customer_id, one) for one in gone], f"{place}/merge")
 
-    def _is_own(self, customer_id: str, moment: Moment) -> bool:
+    def _is_own(self, customer_id: str, moment: Moment, rules: RuleSet) -> bool:
         """Whether an id is that of the contact, and not one that a connector's body chose."""
         row = moment.row
         if row.merged_into or not completing.has_intercom_id(row):
             return False
-        return not is_partner(moment) or customer_id == customer_id_of_row(row, self._rules.identity)
+        return not is_partner(moment) or customer_id == customer_id_of_row(row, rules.identity)
 
     def _hand_on(self, moment: Moment, elements: Iterable[Element], place: str) -> None:
         for number, element in enumerate(elements):
@@ -312,19 +344,21 @@ class _Work:
 
     def _delivery(self, moment: Moment, element: Element, place: str) -> Outgoing:
         envelope = moment.envelope
+        config = self._configurations.named(envelope.config)
         merged = element.merged_id if isinstance(element, MergeElement) else ""
         delivery = Delivery(
-            delivery_id=f"{envelope.event_id}/{place}",
+            delivery_id=scoped(self._scope(envelope), f"{envelope.event_id}/{place}"),
             event_id=envelope.event_id,
             kind=element.kind,
             name=element.name if isinstance(element, EventElement) else "",
             # A merge goes behind what was handed on for either of its users, first the one that ends.
             customer_id=merged or element.customer_id,
             then=element.customer_id if merged else "",
-            mapping_version=self._rules.version,
+            mapping_version=self._rules_of(envelope).version,
             received_at=envelope.received_at,
             occurred_at=moment.at,
-            body=render(element, now_ms=self._now_ms, real_time_action=self._real_time_action),
+            body=render(element, now_ms=self._now_ms, real_time_action=config in self._real_time_action),
+            config=config,
         )
         key = delivery.customer_id.encode()
         return Outgoing(self._deliveries, key, delivery.body, delivery.headers())

@@ -143,13 +143,18 @@ def test_what_is_no_snapshot_is_refused(payload: Any) -> None:
 DELIVERY = Delivery(
     delivery_id="notif_1/c1/0", event_id="notif_1", kind="event", name="ticket_created",
     customer_id="größe-1", mapping_version="abc", received_at=2000, occurred_at=1000,
-    body=b'{"type":"event"}',
+    body=b'{"type":"event"}', config="eu",
 )  # fmt: skip
 
 
 def test_a_delivery_comes_back() -> None:
     key = DELIVERY.customer_id.encode()
     assert Delivery.from_record(key, DELIVERY.body, DELIVERY.headers()) == DELIVERY
+
+
+def test_a_delivery_from_before_there_were_configurations_belongs_to_the_default_one() -> None:
+    headers = [header for header in DELIVERY.headers() if header[0] != "config"]
+    assert Delivery.from_record(b"u1", b"{}", headers).config == ""
 
 
 def test_a_merge_goes_on_to_the_elements_of_the_other_user() -> None:
@@ -161,7 +166,7 @@ def test_a_merge_goes_on_to_the_elements_of_the_other_user() -> None:
     assert Delivery.from_record("größe-1".encode(), onward.body, onward.headers()) == onward
 
 
-@pytest.mark.parametrize("name", [name for name, _ in DELIVERY.headers()])
+@pytest.mark.parametrize("name", [name for name, _ in DELIVERY.headers() if name != "config"])
 def test_a_delivery_without_a_header_is_refused_by_its_name(name: str) -> None:
     headers = [header for header in DELIVERY.headers() if header[0] != name]
     with pytest.raises(InvalidRecord, match=name):

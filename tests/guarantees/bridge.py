@@ -20,7 +20,7 @@ from aiohttp.typedefs import Middleware
 
 from events.topics import EVENTS, topic_name
 from ingest.app import create_app as create_front_door
-from ingest.config import IngestConfig
+from ingest.config import IngestConfig, Senders
 from ingest.publisher import KafkaPublisher
 from ingest.signature import HEADER, sign
 from moebridge.brokers.ports import free_ports
@@ -128,9 +128,9 @@ class Bridge:
         else:
             await asyncio.gather(*(one(document) for document in documents))
 
-    async def post_raw(self, body: bytes) -> int:
+    async def post_raw(self, body: bytes, secret: str = SECRET) -> int:
         """Post one signed body; the status."""
-        headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
+        headers = {HEADER: sign(body, secret), "Content-Type": "application/json"}
         url = f"{self.front_url}/intercom/webhooks"
         async with self.session.post(url, data=body, headers=headers) as answer:
             return answer.status
@@ -169,21 +169,23 @@ class Bridge:
 
 @asynccontextmanager
 async def bridge(
-    bootstrap_servers: str, prefix: str, folder: Path, *, before_moengage: Iterable[Middleware] = ()
-) -> AsyncIterator[Bridge]:
+    bootstrap_servers: str, prefix: str, folder: Path, *,
+    replication: int = 1, before_moengage: Iterable[Middleware] = (), others: tuple[Senders, ...] = (),
+) -> AsyncIterator[Bridge]:  # fmt: skip
     """A bridge without workers; whatever is left running is killed at the end.
 
-    ``before_moengage`` are middlewares of the sandbox, for tests that look at each call.
+    ``before_moengage`` are middlewares of the sandbox, for tests that look at each call. ``others`` may
+    send to further configurations, which the worker's settings are to name.
     """
     async with AsyncExitStack() as stack:
         await create_topics(
             {"bootstrap_servers": bootstrap_servers},
-            prefix=prefix, partitions=PARTITIONS, replication=1, app_id=f"{prefix}moebridge",
+            prefix=prefix, partitions=PARTITIONS, replication=replication, app_id=f"{prefix}moebridge",
         )  # fmt: skip
         publisher = KafkaPublisher(bootstrap_servers, topic_name(EVENTS, prefix))
         await publisher.start()
         stack.push_async_callback(publisher.close, 2.0)
-        config = IngestConfig((SECRET,), ((WORKSPACE, KEY),), topic_prefix=prefix)
+        config = IngestConfig((SECRET,), ((WORKSPACE, KEY),), topic_prefix=prefix, others=others)
         front = create_front_door(config, publisher, now_ms=lambda: time.time_ns() // 1_000_000)
         sandbox = create_sandbox(SandboxConfig(workspace_id=WORKSPACE, api_key=KEY))
         sandbox.middlewares.extend(before_moengage)

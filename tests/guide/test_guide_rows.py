@@ -39,6 +39,7 @@ ROWS = (
     "Method 1, approach B: how",
     "Method 2",
     "configName",
+    "Several configurations in one process",
 )
 
 

@@ -39,7 +39,7 @@ class Contact(OneStage):
     """The stage, and contact c1 in it."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(Contacts(lambda: RULES, **settings))
+        super().__init__(Contacts(lambda _: RULES, **settings))
 
     def hear(self, *envelopes: Envelope, contact_id: str = "c1") -> Step:
         return self.take(*[record_of(one, contact_id) for one in envelopes])
@@ -373,7 +373,7 @@ def test_the_contact_beside_a_ticket_that_cannot_be_read_is_still_a_user(stage: 
 
 
 def test_campaigns_may_be_asked_to_start_at_once() -> None:
-    stage = Contact(real_time_action=True)
+    stage = Contact(real_time_action=("default",))
     step = stage.hear(webhook("ticket.created", ticket("submitted", at=1), at=1))
     assert bodies(step, "event")[0]["actions"][0]["real_time_action"] == "true"
 

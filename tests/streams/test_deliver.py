@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from records import NOW_MS, Record, delivery
 
+from events.configurations import Configurations
 from events.elements import Delivery
 from events.topics import DELIVERIES
 from moengage.answers import Answer, Verdict
@@ -55,7 +56,8 @@ class Bench:
         self.registry = CollectorRegistry()
         config = DeliverConfig(**{"linger_s": FOR_EVER, "retry": AT_ONCE, **limits})
         self.deliver = Deliver(
-            self, self, self, config,
+            {"default": self, "eu": Eu(self)}, self, self, config,
+            configurations=Configurations(("default", "eu")),
             prefix="eu.", now_ms=lambda: NOW_MS, metrics=Metrics(self.registry),
             failpoints=Failpoints.parse(failpoints), fail=self._fail,
         )  # fmt: skip
@@ -143,6 +145,18 @@ class Bench:
         return self.registry.get_sample_value(name, labels) or 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Eu:
+    """Another MoEngage workspace, that of the configuration eu, which takes everything."""
+
+    bench: Bench
+
+    async def transition(self, bodies: Sequence[bytes]) -> Answer:
+        numbers = " ".join(str(json.loads(body)["number"]) for body in bodies)
+        self.bench._note(f"call eu: {numbers}")
+        return ACCEPTED
+
+
 @asynccontextmanager
 async def running(*failpoints: str, **limits: Any) -> AsyncIterator[Bench]:
     bench = Bench(*failpoints, **limits)
@@ -224,6 +238,30 @@ async def test_a_batch_of_two_chunks_counts_for_both() -> None:
         await bench.until(lambda: bench.done() == 4)
         assert bench.log == ["call 0 1 2 3", "done 0:3", "done 0:4"]
         assert not bench.ledger.idle  # two of the second chunk wait for company
+
+
+# -- several configurations -----------------------------------------------------------------------
+
+
+async def test_every_delivery_goes_to_the_workspace_of_its_configuration_in_order() -> None:
+    async with running(max_elements=3) as bench:
+        configs = ["default", "eu", "eu", "", "DEFAULT", "eu"]
+        bench.take(*(delivery(number=n, offset=n, config=one) for n, one in enumerate(configs)))
+        bench.deliver.drain()
+        await bench.until(lambda: bench.done() == 6)
+        assert bench.log == [
+            "call 0", "done 0:1", "call eu: 1 2", "done 0:3",
+            "call 3 4", "done 0:5", "call eu: 5", "done 0:6",
+        ]  # fmt: skip
+
+
+async def test_a_delivery_of_a_configuration_that_is_gone_is_a_dead_letter_in_its_turn() -> None:
+    async with running(max_elements=2) as bench:
+        bench.take(delivery(offset=0), delivery(number=1, offset=1, config="us"), *numbered(2, 2))
+        await bench.until(lambda: bench.done() == 4)
+        assert bench.log == ["call 0", "done 0:1", "letter 1", "done 0:2", "call 2 3", "done 0:4"]
+        [letter] = bench.letters
+        assert b"no configuration 'us'" in dict(letter.headers)["dead_letter.reason"]
 
 
 # -- what is acknowledged when ------------------------------------------------------------------

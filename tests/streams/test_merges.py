@@ -49,7 +49,7 @@ class Contact(OneStage):
     """The stage, and contacts in it."""
 
     def __init__(self, rules: str = "intercom_ids") -> None:
-        super().__init__(Contacts(lambda: RULES[rules]))
+        super().__init__(Contacts(lambda _: RULES[rules]))
 
     def hear(self, *envelopes: Envelope, contact_id: str = "c1") -> Step:
         return self.take(*[record_of(one, contact_id) for one in envelopes])
@@ -153,9 +153,9 @@ def test_nothing_is_merged_before_there_is_a_user_to_merge_into() -> None:
     """A rule set that makes nothing of the change hands on nothing; the next element brings the merge."""
     stage = Contact()
     stage.hear(lead(1))
-    stage.stage = Contacts(lambda: RuleSet("none", ("external_id", "intercom_id"), ()))
+    stage.stage = Contacts(lambda _: RuleSet("none", ("external_id", "intercom_id"), ()))
     assert handed(stage.hear(signed_up(2))) == []
-    stage.stage = Contacts(lambda: RULES["intercom_ids"])
+    stage.stage = Contacts(lambda _: RULES["intercom_ids"])
     step = stage.hear(ticket_of("c1", 3))
     assert handed(step) == ["event cust-c1", "merge uuid-c1 > cust-c1"]
 
@@ -286,7 +286,7 @@ def test_without_being_asked_nothing_is_deleted() -> None:
     stage.hear(contact_updated(at=1))
     assert handed(stage.hear(deleted(2))) == []
     # Nor later, by an event of a contact that ended before.
-    stage.stage = Contacts(lambda: RULES["deletes"])
+    stage.stage = Contacts(lambda _: RULES["deletes"])
     assert handed(stage.hear(ticket_of("c1", 3))) == []
 
 
@@ -297,7 +297,7 @@ def test_what_was_never_delivered_is_not_deleted() -> None:
 def test_the_id_that_was_delivered_is_deleted_not_the_one_that_is_told() -> None:
     stage = Contact("deletes")
     stage.hear(lead(1))
-    stage.stage = Contacts(lambda: RuleSet("none", ("external_id", "intercom_id"), (), deletes=True))
+    stage.stage = Contacts(lambda _: RuleSet("none", ("external_id", "intercom_id"), (), deletes=True))
     stage.hear(signed_up(2))
     assert handed(stage.hear(deleted(3))) == ["delete uuid-c1"]
 
