@@ -72,7 +72,7 @@ class Delivery:
     ``delivery_id`` is deterministic: the event id and the element's place among those of the event.
     ``customer_id`` is the record's key: whose elements it keeps its place among. With ``then`` the record
     is not sent when its turn comes but put among the elements of that customer id, where it is sent: a
-    merge has its place in both (docs/decisions/0011-merges-and-deletes.md). ``config`` is the
+    merge has its place in both (docs/decisions/0011-merges-and-deletes.md). ``config`` names the
     configuration whose MoEngage workspace it goes to; "" is the default one, for records from before
     there were others. Times are milliseconds.
     """
@@ -133,7 +133,7 @@ class Delivery:
                 occurred_at=int(fields["occurred_at"]),
                 body=value,
                 config=fields.get("config", b"").decode(),
-                then=fields["then"].decode() if "then" in fields else "",
+                then=fields.get("then", b"").decode(),
             )
         except KeyError as error:
             raise InvalidRecord(f"header {error.args[0]!r}: missing") from None

@@ -22,6 +22,7 @@ from events.times import parse_ms
 from events.topics import DEAD_LETTERS, DELIVERIES, EVENTS
 from mappings.comparison import Comparison
 from mappings.file_tests import differences, parse_tests
+from mappings.merging import Merges
 from mappings.payloads import envelopes, written
 from mappings.rule_folder import read_rule_folder
 from mappings.rules import DEFAULT_IDENTITY, RuleSet, load
@@ -171,12 +172,19 @@ def rehearse(rules: RuleSet, payloads: Iterable[Envelope]) -> list[Rehearsed]:
     ]
 
 
-def run_tests(path: Path | None, *, identity: Sequence[str] = DEFAULT_IDENTITY) -> list[TestResult]:
+def run_tests(
+    path: Path | None,
+    *,
+    identity: Sequence[str] = DEFAULT_IDENTITY,
+    merges: Merges = "intercom_ids",
+    deletes: bool = False,
+) -> list[TestResult]:
     """Run the tests in the rule files at ``path``; without one, those of the shipped rules.
 
-    Raises what ``mappings.rules.load`` raises, and InvalidRule for a test that cannot be meant.
+    Arguments and exceptions are those of ``mappings.rules.load``; and it raises InvalidRule for a test
+    that cannot be meant.
     """
-    rules = load(path, identity=identity)
+    rules = load(path, identity=identity, merges=merges, deletes=deletes)
     results = []
     for test in parse_tests(read_rule_folder(path).tests):
         bridge = Rehearsal(rules)

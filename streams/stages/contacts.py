@@ -175,14 +175,12 @@ class _Work:
         else:
             self._map(moment, row.contact_id)
             if CONTACT_DELETED in moment.happened and self._rules_of(envelope).deletes:
-                self._hand_on(
-                    moment, map(DeleteElement, customer_ids.left(row)), f"{row.contact_id}/delete"
-                )
+                gone = map(DeleteElement, customer_ids.left(row))
+                self._hand_on(moment, gone, f"{row.contact_id}/delete")
 
     def _merged_away(self, row: ContactRow, envelope: Envelope, item: Mapping[str, Any]) -> None:
         """This contact was merged into the item: tell that one's row, and go on as part of it."""
-        into = ContactRow(item["id"], profile=dict(item))
-        rules = self._rules_of(envelope)
+        into, rules = ContactRow(item["id"], profile=dict(item)), self._rules_of(envelope)
         told = customer_ids.merged_away(row, customer_id_of_row(into, rules.identity), rules.merges)
         if told is None:
             return
@@ -313,8 +311,7 @@ class _Work:
 
     def _map(self, moment: Moment, place: str) -> None:
         """Map, and hand on what is news. ``place`` makes delivery ids of one event distinct."""
-        row, customer_id = moment.row, ""
-        rules = self._rules_of(moment.envelope)
+        row, rules, customer_id = moment.row, self._rules_of(moment.envelope), ""
         for number, element in enumerate(map_moment(rules, moment, self.result.changes)):
             if isinstance(element, UserElement) and row.merged_into == element.customer_id:
                 continue  # that contact's own row tells what its user is
@@ -327,16 +324,18 @@ class _Work:
             self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
             customer_id = element.customer_id
         self.result.counts["mapped" if customer_id else "unmapped"] += 1
-        if customer_id and self._is_own(customer_id, moment, rules):
+        if customer_id and self._is_own(customer_id, moment):
             gone = customer_ids.handed_on(row, customer_id, rules.merges)
             self._hand_on(moment, [MergeElement(customer_id, one) for one in gone], f"{place}/merge")
 
-    def _is_own(self, customer_id: str, moment: Moment, rules: RuleSet) -> bool:
+    def _is_own(self, customer_id: str, moment: Moment) -> bool:
         """Whether an id is that of the contact, and not one that a connector's body chose."""
         row = moment.row
         if row.merged_into or not completing.has_intercom_id(row):
             return False
-        return not is_partner(moment) or customer_id == customer_id_of_row(row, rules.identity)
+        if not is_partner(moment):
+            return True
+        return customer_id == customer_id_of_row(row, self._rules_of(moment.envelope).identity)
 
     def _hand_on(self, moment: Moment, elements: Iterable[Element], place: str) -> None:
         for number, element in enumerate(elements):
@@ -344,8 +343,8 @@ class _Work:
 
     def _delivery(self, moment: Moment, element: Element, place: str) -> Outgoing:
         envelope = moment.envelope
-        config = self._configurations.named(envelope.config)
         merged = element.merged_id if isinstance(element, MergeElement) else ""
+        config = self._configurations.named(envelope.config)
         delivery = Delivery(
             delivery_id=scoped(self._scope(envelope), f"{envelope.event_id}/{place}"),
             event_id=envelope.event_id,

@@ -152,11 +152,6 @@ def test_a_delivery_comes_back() -> None:
     assert Delivery.from_record(key, DELIVERY.body, DELIVERY.headers()) == DELIVERY
 
 
-def test_a_delivery_from_before_there_were_configurations_belongs_to_the_default_one() -> None:
-    headers = [header for header in DELIVERY.headers() if header[0] != "config"]
-    assert Delivery.from_record(b"u1", b"{}", headers).config == ""
-
-
 def test_a_merge_goes_on_to_the_elements_of_the_other_user() -> None:
     merge = replace(DELIVERY, kind="merge", name="", customer_id="intercom:c1", then="größe-1")
     key = merge.customer_id.encode()
@@ -164,6 +159,11 @@ def test_a_merge_goes_on_to_the_elements_of_the_other_user() -> None:
     onward = merge.onward()
     assert (onward.customer_id, onward.then, onward.delivery_id) == ("größe-1", "", merge.delivery_id)
     assert Delivery.from_record("größe-1".encode(), onward.body, onward.headers()) == onward
+
+
+def test_a_delivery_from_before_there_were_configurations_belongs_to_the_default_one() -> None:
+    headers = [header for header in DELIVERY.headers() if header[0] != "config"]
+    assert Delivery.from_record(b"u1", b"{}", headers).config == ""
 
 
 @pytest.mark.parametrize("name", [name for name, _ in DELIVERY.headers() if name != "config"])

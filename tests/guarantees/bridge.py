@@ -82,6 +82,7 @@ class Bridge:
     front_url: str
     sandbox_url: str
     workers: list[WorkerProcess] = field(default_factory=list)
+    secret: str = SECRET
 
     async def start_worker(
         self, data: str = "w", *, failpoints: str = "", ready: bool = True,
@@ -128,9 +129,9 @@ class Bridge:
         else:
             await asyncio.gather(*(one(document) for document in documents))
 
-    async def post_raw(self, body: bytes, secret: str = SECRET) -> int:
+    async def post_raw(self, body: bytes) -> int:
         """Post one signed body; the status."""
-        headers = {HEADER: sign(body, secret), "Content-Type": "application/json"}
+        headers = {HEADER: sign(body, self.secret), "Content-Type": "application/json"}
         url = f"{self.front_url}/intercom/webhooks"
         async with self.session.post(url, data=body, headers=headers) as answer:
             return answer.status

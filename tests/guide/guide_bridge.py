@@ -50,8 +50,7 @@ class Guide:
     async def webhook(self, topic: str, item: Body, *, at: int = 0, id: str = "") -> str:
         """Send a signed notification; its id. ``at`` is in seconds after payloads.BEGAN."""
         told = notification(topic, item, id=id or f"notif_guide_{next(self._ids)}", at=at)
-        body = json.dumps(told).encode()
-        assert await self.one.post_raw(body, self.configuration.secret) == 200
+        assert await self.one.post_raw(json.dumps(told).encode()) == 200
         return str(told["id"])
 
     async def connector(
@@ -198,7 +197,9 @@ async def guide_bridge(
             heard = MoEngageHeard()
             sandbox = MoEngageSandbox(workspace_id=each.workspace, api_key=each.key)
             url = await served(create_moengage(sandbox), heard.note)
-            guides[each.name] = Guide(each, replace(one, sandbox_url=url), heard, intercom, intercom_url)
+            guides[each.name] = Guide(
+                each, replace(one, sandbox_url=url, secret=each.secret), heard, intercom, intercom_url
+            )
         env = {"MOEBRIDGE_DELIVERY__LINGER_MS": "5"}
         for guide in guides.values():
             env |= guide.configuration.env(guide.one.sandbox_url, intercom_url)

@@ -54,6 +54,11 @@ def test_the_shipped_rules_pass_their_lint_and_tests() -> None:
     assert "ok " in tested.output
 
 
+def test_whether_users_are_merged_is_read_from_the_settings(tmp_path: Path) -> None:
+    Path("moebridge.toml").write_text('[mapping]\nmerges = "off"\n')
+    assert "FAILED contacts.yaml" in run("test", "--config", "moebridge.toml").output
+
+
 def test_a_folder_of_ones_own(folder: Path) -> None:
     assert run("lint", str(folder)).exit_code == 0
     assert "1 test passed" in run("test", str(folder)).output
