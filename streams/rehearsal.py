@@ -181,9 +181,11 @@ def run_tests(
 ) -> list[TestResult]:
     """Run the tests in the rule files at ``path``; without one, those of the shipped rules.
 
-    Arguments and exceptions are those of ``mappings.rules.load``; and it raises InvalidRule for a test
-    that cannot be meant.
+    The shipped tests say what comes of the defaults, so they run with these. Arguments and exceptions
+    are those of ``mappings.rules.load``; and it raises InvalidRule for a test that cannot be meant.
     """
+    if path is None:
+        identity, merges, deletes = DEFAULT_IDENTITY, "intercom_ids", False
     rules = load(path, identity=identity, merges=merges, deletes=deletes)
     results = []
     for test in parse_tests(read_rule_folder(path).tests):
