@@ -5,6 +5,7 @@
     │   ├── InvalidJson         not JSON, with the position
     │   ├── InvalidPayload      JSON, but not the shape that was promised
     │   └── InvalidRecord       a record on one of our topics that we did not write so
+    │       └── UnknownConfiguration   one of a configuration that the settings do not have
     ├── ingest.errors           what the front door refuses, each with its HTTP status
     ├── mappings.errors         rule files that do not compile
     ├── moengage.errors         what delivery meets
@@ -52,3 +53,14 @@ class InvalidPayload(InvalidData):
 
 class InvalidRecord(InvalidData):
     """A record on one of our topics lacks what every record of that topic has."""
+
+
+class UnknownConfiguration(InvalidRecord):
+    """The record belongs to a configuration that is not in the settings (any more)."""
+
+    def __init__(self, config: str) -> None:
+        super().__init__(
+            f"header 'config': there is no configuration {config[:100]!r} in the settings; put it back "
+            "and deliver the record again, or leave it here"
+        )
+        self.config = config

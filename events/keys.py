@@ -1,4 +1,4 @@
-"""Keys: which partition a key lives in, and which MoEngage user a contact is.
+"""Keys: which configuration and which partition a key lives in, and which MoEngage user a contact is.
 
 One rule each, one place.
 """
@@ -31,6 +31,25 @@ def partition_for(key: bytes, partitions: int) -> int:
     Every producer of ours uses it, so that topics with equal partition counts are co-partitioned.
     """
     return zlib.crc32(key) % partitions
+
+
+#: Between a configuration's name and an id. Neither can hold it: names have no control characters, and
+#: nor have ids (events.subjects.is_id).
+SCOPE_END = "\x1f"
+
+
+def scoped(scope: str, one_id: str) -> str:
+    """An id within its configuration: the same id in two of them is two keys.
+
+    ``scope`` is "" for the default configuration, whose keys are the ids themselves, and else its name.
+    """
+    return f"{scope}{SCOPE_END}{one_id}" if scope else one_id
+
+
+def split_scope(key: str) -> tuple[str, str]:
+    """Scope and id of a key that ``scoped`` made."""
+    scope, end, one_id = key.partition(SCOPE_END)
+    return (scope, one_id) if end else ("", key)
 
 
 def allowed_customer_id(candidate: str) -> bool:

@@ -33,14 +33,13 @@ from ingest.config import IngestConfig
 from ingest.content import require_json
 from ingest.errors import (
     BrokerUnavailable,
-    CredentialsWrong,
     Refusal,
     TooBusy,
     Unexpected,
     UnknownPath,
     WrongMethod,
 )
-from ingest.intake import Accepted, known_config, partner_event, webhook_event
+from ingest.intake import Accepted, partner_event, partner_sender, webhook_event
 from ingest.metrics import Endpoint, IngestMetrics
 from ingest.publisher import Publisher
 
@@ -113,12 +112,9 @@ class _Door:
 
     async def partner(self, request: web.Request) -> web.StreamResponse:
         with self._place() as share:
-            workspace = basic_auth.authenticated(
-                request.headers.get(basic_auth.HEADER), self.config.partner_credentials
+            workspace, config_name = partner_sender(
+                request.headers.get(basic_auth.HEADER), request.query.get("configName"), self.config
             )
-            if workspace is None:
-                raise CredentialsWrong("Authorization: expected Basic base64(workspace id:data key).")
-            config_name = known_config(request.query.get("configName"), self.config)
             body = await self._body(request, share)
             event = partner_event(
                 body,

@@ -30,18 +30,14 @@ def parse_basic(header: str | None) -> tuple[str, str] | None:
     return (user, password) if colon else None
 
 
-def authenticated(header: str | None, credentials: Iterable[tuple[str, str]]) -> str | None:
-    """The workspace id whose credentials the header holds, None if it holds none of them.
+def accepted(header: str | None, credentials: Iterable[tuple[str, str]]) -> list[bool]:
+    """Of each pair of workspace id and data key, whether the header holds it.
 
     Every pair is compared, by digest, so that neither the time nor a length tells anything.
     """
     given = parse_basic(header)
     claimed = _digest(*given) if given else b""
-    workspace: str | None = None
-    for user, password in credentials:
-        if hmac.compare_digest(_digest(user, password), claimed):
-            workspace = user
-    return workspace
+    return [hmac.compare_digest(_digest(user, password), claimed) for user, password in credentials]
 
 
 def _digest(user: str, password: str) -> bytes:

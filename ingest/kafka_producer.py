@@ -83,13 +83,13 @@ async def close_producer(
     left = [record for record in records if not record.done()]
     if not left:
         await _within(END_S, producer.stop())
-        return
-    for record in left:
-        record.cancel()
-    # stop() would wait for what is left, for as long as the broker is away.
-    producer._closed = True
-    await _within(END_S, producer._sender.close())
-    await _within(END_S, producer.client.close())
+    else:
+        for record in left:
+            record.cancel()
+        # stop() would wait for what is left, for as long as the broker is away.
+        producer._closed = True
+        await _within(END_S, producer._sender.close())
+    await _within(END_S, producer.client.close())  # also where stop() was cut short
 
 
 @contextmanager

@@ -25,18 +25,19 @@ def well_formed(header: str | None) -> bool:
     return header is not None and _FORM.fullmatch(header) is not None
 
 
-def verify(body: bytes, header: str | None, secrets: Iterable[str]) -> bool:
-    """Whether one of the secrets made this signature of the raw body.
+def signer(body: bytes, header: str | None, secrets: Iterable[tuple[str, str]]) -> str | None:
+    """Whose secret made this signature of the raw body; ``secrets`` are pairs of owner and secret.
 
-    Every secret is tried and compared in constant time, so that the answer's time tells neither how
-    much of a guess was right nor which secret fits.
+    None where it was none of them. Every secret is tried and compared in constant time, so that the
+    answer's time tells neither how much of a guess was right nor which secret fits.
     """
     match = _FORM.fullmatch(header or "")
     claimed = bytes.fromhex(match[1]) if match else b""
-    valid = False
-    for secret in secrets:
-        valid |= hmac.compare_digest(_digest(body, secret), claimed)
-    return valid
+    signed_by: str | None = None
+    for owner, secret in secrets:
+        if hmac.compare_digest(_digest(body, secret), claimed):
+            signed_by = owner
+    return signed_by
 
 
 def _digest(body: bytes, secret: str) -> bytes:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from moebridge.configuration_names import SECTIONS, TABLE, parts_of, setting_name, table_of
 from moebridge.setting_kinds import expectation, is_secret
-from moebridge.settings import ENV_DELIMITER, ENV_PREFIX, Section, Settings
+from moebridge.settings import (
+    ENV_DELIMITER,
+    ENV_PREFIX,
+    ConfigurationSettings,
+    Section,
+    Settings,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. ``name`` is ``section.key``; ``default`` is as it would be written, "" for none."""
+    """One setting. ``default`` is as it would be written, "" for none.
+
+    ``name`` is ``section.key``, or ``configurations.NAME.section.key``.
+    """
 
     name: str
     expects: str
@@ -27,12 +37,13 @@ class Setting:
     @property
     def section(self) -> str:
         """The table of the file."""
-        return self.name.partition(".")[0]
+        parts = parts_of(self.name)
+        return table_of(parts.config, parts.section) if parts else self.name.partition(".")[0]
 
     @property
     def key(self) -> str:
         """The name within the table."""
-        return self.name.partition(".")[2]
+        return self.name.rpartition(".")[2]
 
     @property
     def variable(self) -> str:
@@ -41,14 +52,18 @@ class Setting:
 
 
 def variable(name: str) -> str:
-    """The environment variable of ``section.key``."""
-    return ENV_PREFIX + name.replace(".", ENV_DELIMITER).upper()
+    """The environment variable of a setting."""
+    parts = parts_of(name)
+    words = [TABLE, *parts] if parts else name.split(".")
+    return ENV_PREFIX + ENV_DELIMITER.join(words).upper()
 
 
 def sections() -> dict[str, type[Section]]:
     """The sections by name, in the order of the model."""
     found = {}
     for name, field in Settings.model_fields.items():
+        if name == TABLE:
+            continue
         assert isinstance(field.annotation, type)
         assert issubclass(field.annotation, Section)
         found[name] = field.annotation
@@ -90,8 +105,29 @@ def written(value: Any) -> str:
 CATALOGUE = {setting.name: setting for setting in _settings()}
 
 
+def setting(name: str) -> Setting | None:
+    """The setting of this name, of further configurations too; None where there is none such."""
+    if (own := CATALOGUE.get(name)) is not None:
+        return own
+    parts = parts_of(name)
+    plain = CATALOGUE.get(parts.plain) if parts else None
+    return replace(plain, name=name) if plain else None
+
+
+def settings_of(settings: Settings) -> Iterator[Setting]:
+    """Every setting that there is: the catalogue, then those of each further configuration."""
+    yield from CATALOGUE.values()
+    for config in settings.configurations:
+        for one in CATALOGUE.values():
+            if one.section in SECTIONS:
+                yield replace(one, name=setting_name(config, one.name))
+
+
 def value_of(settings: Settings, name: str) -> Any:
-    """The value of ``section.key``."""
+    """The value of a setting."""
+    parts = parts_of(name)
+    if parts:
+        return getattr(getattr(settings.configurations[parts.config], parts.section), parts.key)
     section, _, key = name.partition(".")
     return getattr(getattr(settings, section), key)
 
@@ -109,7 +145,15 @@ def markdown() -> str:
             for row in rows
         ]
         parts.append("")
+    tables = ", ".join(f"`[{TABLE}.NAME.{section}]`" for section in SECTIONS)
+    links = ", ".join(f"[`[{section}]`](#{section})" for section in SECTIONS)
+    parts += [f"### {tables}", "", _joined(ConfigurationSettings.__doc__), ""]
+    parts += [f"They take the settings of {links}.", ""]
     return "\n".join(parts)
+
+
+def _joined(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _cell(text: str) -> str:

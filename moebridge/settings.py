@@ -16,6 +16,8 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from events.configurations import DEFAULT_NAME
+from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from streams.failpoints import MOMENTS, Failpoints
 
@@ -219,7 +221,10 @@ class IngestSettings(Section):
     )
     config_name: Annotated[
         str, _fits(r"[A-Za-z0-9._-]{1,100}"), Expect("1 to 100 of A-Z a-z 0-9 . _ -")
-    ] = Field(default="default", description="The `configName` that connectors' URLs carry.")
+    ] = Field(
+        default=DEFAULT_NAME,
+        description="Name of the default configuration, as `configName` in its connectors' URLs.",
+    )
 
 
 class WorkerSettings(Section):
@@ -288,6 +293,11 @@ class MappingSettings(Section):
     path: Annotated[
         Path | None, AfterValidator(_existing), Expect("a folder of *.yaml files, or one such file")
     ] = Field(default=None, description="Rules of your own. Empty: those that come with moebridge.")
+    reload_s: Annotated[float, Ge(0), Le(3600)] = Field(
+        default=5.0,
+        description="How often a worker looks whether these files have changed, in seconds. What two "
+        "looks in a row find the same is compiled, tested and put in force. 0: only at SIGHUP.",
+    )
     identity: Annotated[
         tuple[IdentitySource, ...],
         NoDecode,
@@ -298,6 +308,30 @@ class MappingSettings(Section):
         default=("external_id", "intercom_id"),
         description="What makes a contact's MoEngage customer_id: the first of these that it has.",
     )
+    merges: Merges = Field(
+        default="intercom_ids",
+        description="Which users are merged in MoEngage, for good, when a contact goes on under another "
+        "customer_id (a lead that signs up) or was merged into another contact: `intercom_ids` those "
+        "under an id that Intercom made up, `all` also those under an id of your own, `off` none.",
+    )
+    deletes: bool = Field(
+        default=False,
+        description="Delete the user in MoEngage, for good, when the contact is deleted in Intercom.",
+    )
+
+
+class ConfigurationSettings(BaseModel):
+    """A further configuration: one more Intercom workspace, its MoEngage workspace, and its mapping.
+
+    Nothing is taken over from the default configuration: what is not set here has the default
+    of the table above.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    intercom: IntercomSettings = Field(default_factory=IntercomSettings)
+    moengage: MoEngageSettings = Field(default_factory=MoEngageSettings)
+    mapping: MappingSettings = Field(default_factory=MappingSettings)
 
 
 class LogSettings(Section):
@@ -330,6 +364,15 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     mapping: MappingSettings = Field(default_factory=MappingSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    #: Further ones, by name in lower case (configuration_names).
+    configurations: dict[str, ConfigurationSettings] = Field(default_factory=dict)
+
+    def by_name(self) -> dict[str, ConfigurationSettings]:
+        """All configurations: the default one, under ``ingest.config_name``, then the further ones."""
+        default = ConfigurationSettings(
+            intercom=self.intercom, moengage=self.moengage, mapping=self.mapping
+        )
+        return {self.ingest.config_name: default, **self.configurations}
 
     @property
     def app_id(self) -> str:

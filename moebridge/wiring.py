@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from ingest.config import IngestConfig
+from ingest.config import IngestConfig, Senders
 from ingest.metrics import SpoolMetrics
 from ingest.publisher import KafkaPublisher, RunningPublisher
 from ingest.spool.publisher import SpoolingPublisher
 from ingest.spool.spool import Spool
 from intercom.config import IntercomConfig
-from mappings.rules import RuleSet, load
-from moebridge.settings import Settings
+from mappings.rules import RuleSet
+from moebridge.mapping_reload import Mappings, checked_rules, rule_files
+from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
 from moengage.client import MoEngageConfig
 from streams.app import AppConfig
 from streams.deliver import DeliverConfig
@@ -50,18 +51,28 @@ def topic_arguments(settings: Settings) -> Mapping[str, Any]:
 
 def ingest_config(settings: Settings) -> IngestConfig:
     """The front door's."""
-    intercom, ingest = settings.intercom, settings.ingest
-    keys = [key.get_secret_value() for key in (intercom.data_key, *intercom.data_keys)]
+    ingest = settings.ingest
+    default = _senders(ingest.config_name, settings.intercom)
     return IngestConfig(
-        webhook_secrets=tuple(secret.get_secret_value() for secret in intercom.webhook_secrets),
-        partner_credentials=tuple((intercom.workspace_id, key) for key in keys if key),
+        webhook_secrets=default.webhook_secrets,
+        partner_credentials=default.partner_credentials,
         config_name=ingest.config_name,
+        others=tuple(_senders(name, one.intercom) for name, one in settings.configurations.items()),
         max_body_bytes=ingest.max_body_bytes,
         answer_deadline_s=ingest.answer_deadline_s,
         retry_after_s=ingest.retry_after_s,
         max_in_flight=ingest.max_in_flight,
         max_in_flight_bytes=ingest.max_in_flight_bytes,
         topic_prefix=settings.kafka.topic_prefix,
+    )
+
+
+def _senders(name: str, intercom: IntercomSettings) -> Senders:
+    keys = [key.get_secret_value() for key in (intercom.data_key, *intercom.data_keys)]
+    return Senders(
+        name,
+        webhook_secrets=tuple(secret.get_secret_value() for secret in intercom.webhook_secrets),
+        partner_credentials=tuple((intercom.workspace_id, key) for key in keys if key),
     )
 
 
@@ -94,14 +105,23 @@ def _to_broker(settings: Settings, deadline_s: float) -> KafkaPublisher:
     )
 
 
-def rules(settings: Settings) -> RuleSet:
-    """The compiled rules. Raises MappingError with the file and line."""
-    return load(settings.mapping.path, identity=settings.mapping.identity)
+def rules(mapping: MappingSettings) -> RuleSet:
+    """The rules of a configuration, compiled and tested. Raises MappingError with the file and line."""
+    return checked_rules(rule_files(mapping), mapping)
 
 
-def moengage_config(settings: Settings) -> MoEngageConfig:
-    """The client's."""
-    moengage = settings.moengage
+def rule_sets(settings: Settings) -> dict[str, RuleSet]:
+    """The rules of every configuration, by its name, compiled and tested. Raises MappingError."""
+    return {name: rules(one.mapping) for name, one in settings.by_name().items()}
+
+
+def mappings(settings: Settings) -> Mappings:
+    """The same for a worker, which may have them changed while it runs. Raises MappingError."""
+    return Mappings({name: one.mapping for name, one in settings.by_name().items()})
+
+
+def moengage_config(moengage: MoEngageSettings) -> MoEngageConfig:
+    """The client's, of a configuration."""
     return MoEngageConfig(
         workspace_id=moengage.workspace_id,
         api_key=moengage.api_key.get_secret_value(),
@@ -111,9 +131,8 @@ def moengage_config(settings: Settings) -> MoEngageConfig:
     )
 
 
-def intercom_config(settings: Settings) -> IntercomConfig | None:
-    """The enricher's; None without a token, for then nobody is asked."""
-    intercom = settings.intercom
+def intercom_config(intercom: IntercomSettings) -> IntercomConfig | None:
+    """The enricher's, of a configuration; None without a token, for then nobody is asked."""
     token = intercom.access_token.get_secret_value()
     if not token:
         return None
@@ -125,9 +144,11 @@ def intercom_config(settings: Settings) -> IntercomConfig | None:
     )
 
 
-def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
-    """The worker's."""
+def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> WorkerConfig:
+    """The worker's; ``rules_of`` gives the rules of a configuration, by its name."""
     worker, delivery = settings.worker, settings.delivery
+    by_name = settings.by_name()
+    asked = {name: intercom_config(one.intercom) for name, one in by_name.items()}
     return WorkerConfig(
         app=AppConfig(
             app_id=settings.app_id,
@@ -140,9 +161,9 @@ def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
             session_timeout_s=worker.session_timeout_s,
             instance_id=worker.instance_id or None,
         ),
-        moengage=moengage_config(settings),
-        rules=lambda: rule_set,
-        intercom=intercom_config(settings),
+        moengage={name: moengage_config(one.moengage) for name, one in by_name.items()},
+        rules=rules_of,
+        intercom={name: config for name, config in asked.items() if config is not None},
         deliver=DeliverConfig(
             max_elements=delivery.max_elements,
             max_bytes=delivery.max_bytes,
@@ -150,6 +171,6 @@ def worker_config(settings: Settings, rule_set: RuleSet) -> WorkerConfig:
         ),
         shutdown_s=worker.shutdown_s,
         max_batch_bytes=max_message_bytes(settings) - _FRAME_BYTES,
-        real_time_action=settings.moengage.real_time_action,
+        real_time_action=frozenset(n for n, one in by_name.items() if one.moengage.real_time_action),
         failpoints=worker.failpoints,
     )

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from events.keys import split_scope
 from intercom.client import IntercomClient, RetryPolicy
 from intercom.config import IntercomConfig
 from intercom.enrichment import Enricher, Found, Outcome, Unavailable, Wanted
@@ -44,40 +45,54 @@ class Looks(Protocol):
 
 
 class Enrichment:
-    """Prepares the steps of the stage ``contacts``."""
+    """Prepares the steps of the stage ``contacts``.
 
-    def __init__(self, contacts: Contacts, looks: Looks, metrics: Metrics) -> None:
+    ``looks`` are by configuration; of one that has none, nobody is asked for.
+    """
+
+    def __init__(self, contacts: Contacts, looks: Mapping[str, Looks], metrics: Metrics) -> None:
         self._contacts = contacts
         self._looks = looks
         self._metrics = metrics
-        self._told: type[IntercomError | None] = type(None)
+        self._told: dict[str, type[IntercomError | None]] = {}
 
     async def prepare(self, records: Sequence[Any], state: State) -> StepFunction:
         """The step, with everybody whom Intercom knows of those that were wanted."""
-        wanted = self._contacts.wanted(records, state)
+        default = self._contacts.configurations.default
+        wanted: dict[str, dict[str, Wanted]] = {}
+        for contact, key in self._contacts.wanted(records, state).items():
+            config = split_scope(contact)[0] or default
+            if config in self._looks:
+                wanted.setdefault(config, {})[contact] = key
         if not wanted:
             return self._contacts.step
-        outcomes = await self._looks.enrich(list(wanted.values()))
-        errors = [one.error for one in outcomes.values() if isinstance(one, Unavailable)]
-        self._tell(errors[0] if errors else None)
         found: dict[str, Found] = {}
-        for contact_id, key in wanted.items():
+        asked = [self._ask(config, one, found) for config, one in wanted.items()]
+        await asyncio.gather(*asked)
+        return partial(self._contacts.step, found=found)
+
+    async def _ask(self, config: str, wanted: Mapping[str, Wanted], found: dict[str, Found]) -> None:
+        """Put whom the Intercom of this configuration knows among the found."""
+        outcomes = await self._looks[config].enrich(list(wanted.values()))
+        errors = [one.error for one in outcomes.values() if isinstance(one, Unavailable)]
+        self._tell(config, errors[0] if errors else None)
+        for contact, key in wanted.items():
             outcome = outcomes[key]
             self._metrics.count("moebridge_enrichment_contacts_total", outcome=_word(outcome))
             if isinstance(outcome, Found):
-                found[contact_id] = outcome
-        return partial(self._contacts.step, found=found)
+                found[contact] = outcome
 
-    def _tell(self, error: IntercomError | None) -> None:
+    def _tell(self, config: str, error: IntercomError | None) -> None:
         """Say it once, until all is well again or something else is wrong; the metric counts."""
-        before, self._told = self._told, type(error)
+        before, self._told[config] = self._told.get(config, type(None)), type(error)
         if error is None or before is type(error):
             return
         refused = isinstance(error, IntercomRefused)
         log.log(
             logging.ERROR if refused else logging.WARNING,
-            "Intercom cannot be asked for contacts that are not known; they are mapped with what their "
-            "events tell: %s%s",
+            "configuration %s: Intercom cannot be asked for contacts that are not known; they are mapped "
+            "with what their events tell: %s%s",
+            config,
             "intercom." if refused else "",  # the error names the setting first
             error,
         )

@@ -9,6 +9,7 @@ between repeats the chunk; its outputs then come twice, with the same ids, and n
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ from streams.publishing import Outgoing, Publisher
 from streams.stages.stage import Stage, Step
 from streams.state import DictRows, Rows, State
 from streams.tables import ChunkTable
+
+log = logging.getLogger(__name__)
 
 
 class ChunkSource(Protocol):
@@ -73,6 +76,7 @@ class StageRunner:
         self._failpoints = failpoints
         self._group_records = group_records
         self._prepare = prepare
+        self._shouted = False
         self._waiting: deque[Chunk] = deque()
         self._arrived = asyncio.Event()
 
@@ -125,6 +129,12 @@ class StageRunner:
             if source.holds(chunk):
                 source.advance(chunk, chunk.end)
         self._count(chunks, counts, len(out) + written, began)
+        if counts["unknown_config"] and not self._shouted:
+            self._shouted = True
+            log.error(
+                "stage %s: records of a configuration that is not in the settings go to the dead letters",
+                name,
+            )
 
     async def _write(
         self, chunks: Sequence[Chunk], states: Mapping[int, State], source: ChunkSource, now_ms: int

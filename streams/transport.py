@@ -101,6 +101,14 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             if not fetch.done():
                 fetch.cancel()
 
+    async def _serve(self) -> None:
+        try:
+            await super()._serve()
+        finally:
+            # A request that was under way when the consumer stopped may have connected anew since.
+            if self._consumer is not None:
+                await self._consumer._client.close()
+
 
 class ChunkConsumer(driver.Consumer):
     """A consumer whose unit is the chunk and whose truth about progress is the ledger."""

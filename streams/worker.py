@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from events.configurations import Configurations
 from events.errors import MoebridgeError
 from events.topics import DELIVERIES, TABLES, TopicName, topic_name
 from intercom.config import IntercomConfig
@@ -50,19 +51,26 @@ log = logging.getLogger(__name__)
 class WorkerConfig:
     """What a worker needs.
 
-    Without ``intercom`` nobody is asked for contacts that are not known. ``shutdown_s``: how long a stop
-    may take before work is given back.
+    ``moengage`` and ``intercom`` are by configuration. ``moengage`` has all of them, the default one
+    first; of one without ``intercom``, nobody is asked for contacts that are not known. ``rules`` gives a
+    configuration's rules, once a chunk. ``real_time_action``: the configurations whose events carry it.
+    ``shutdown_s``: how long a stop may take before work is given back.
     """
 
     app: AppConfig
-    moengage: MoEngageConfig
-    rules: Callable[[], RuleSet]
-    intercom: IntercomConfig | None = None
+    moengage: Mapping[str, MoEngageConfig]
+    rules: Callable[[str], RuleSet]
+    intercom: Mapping[str, IntercomConfig] = field(default_factory=dict)
     deliver: DeliverConfig = field(default_factory=DeliverConfig)
     shutdown_s: float = 10.0
     max_batch_bytes: int = 900_000
-    real_time_action: bool = False
+    real_time_action: frozenset[str] = frozenset()
     failpoints: tuple[str, ...] = ()
+
+    @property
+    def configurations(self) -> Configurations:
+        """Their names."""
+        return Configurations(tuple(self.moengage))
 
 
 class Worker:
@@ -90,12 +98,16 @@ class Worker:
             producer = await self._producer(stack)
             transport = AiohttpTransport()
             stack.push_async_callback(transport.close)
-            client = MoEngageClient(self.config.moengage, transport, time.time)
-            looks = None
-            if self.config.intercom is not None:
-                looks = await stack.enter_async_context(asking(self.config.intercom, self.metrics))
+            clients = {
+                name: MoEngageClient(config, transport, time.time)
+                for name, config in self.config.moengage.items()
+            }
+            looks: dict[str, Looks] = {
+                name: await stack.enter_async_context(asking(config, self.metrics))
+                for name, config in self.config.intercom.items()
+            }
             publisher = BatchPublisher(producer, self.config.max_batch_bytes)
-            app, deliver = self._build(publisher, client, looks)
+            app, deliver = self._build(publisher, clients, looks)
             await self._check_partitions(producer)
             await self._serve(app, deliver, stop, on_ready)
 
@@ -118,16 +130,26 @@ class Worker:
         return producer
 
     def _build(
-        self, publisher: BatchPublisher, client: MoEngageClient, looks: Looks | None
+        self,
+        publisher: BatchPublisher,
+        clients: Mapping[str, MoEngageClient],
+        looks: Mapping[str, Looks],
     ) -> tuple[faust.App, Deliver]:
-        config = self.config.app
+        config, configurations = self.config.app, self.config.configurations
         self._app = app = make_app(config)
         contacts = Contacts(
-            self.config.rules, config.prefix, real_time_action=self.config.real_time_action
+            self.config.rules,
+            config.prefix,
+            configurations=configurations,
+            real_time_action=self.config.real_time_action,
         )
-        stages: list[Stage] = [Route(config.prefix), contacts, Companies(config.prefix)]
+        stages: list[Stage] = [
+            Route(config.prefix, configurations=configurations),
+            contacts,
+            Companies(config.prefix, configurations=configurations),
+        ]
         prepares: dict[str, Prepare] = {}
-        if looks is not None:
+        if looks:
             prepares[contacts.name] = Enrichment(contacts, looks, self.metrics).prepare
         tables: dict[str, ChunkTable] = {name: make_table(app, name) for name in TABLES}
         self._watch_recovery(app)
@@ -148,8 +170,8 @@ class Worker:
             self._runners[stage.name] = runner
             self._agent(app, stage.name, stage.source, runner.take)
         deliver = Deliver(
-            client, publisher, consumer, self.config.deliver,
-            prefix=config.prefix, now_ms=_now_ms, metrics=self.metrics,
+            clients, publisher, consumer, self.config.deliver,
+            configurations=configurations, prefix=config.prefix, now_ms=_now_ms, metrics=self.metrics,
             failpoints=self._failpoints, fail=lambda error: self._fail(DELIVER, error),
         )  # fmt: skip
         consumer.on_drain, consumer.on_drop = deliver.drain, deliver.drop

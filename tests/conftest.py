@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import uuid
@@ -68,6 +69,14 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBr
     """One Apache Kafka broker, for tests marked ``kafka``."""
     with _running("kafka", ApacheKafka(tmp_path_factory.mktemp("kafka-broker"))) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _leaks_show_where_they_arise(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect garbage after a broker test: a connection left open fails it, and no other one later."""
+    yield
+    if request.node.get_closest_marker("broker"):
+        gc.collect()
 
 
 @pytest.fixture

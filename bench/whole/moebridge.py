@@ -7,6 +7,7 @@ import asyncio
 from bench.plan import Run
 from bench.whole.process import Ready
 from bench.whole.servers import app_id, moengage_config
+from events.configurations import DEFAULT_NAME
 from mappings.rules import load
 from streams.app import AppConfig
 from streams.worker import Worker, WorkerConfig
@@ -16,5 +17,5 @@ async def work(run: Run, stop: asyncio.Event, ready: Ready) -> None:
     """All stages, until told to stop."""
     rules = load()
     app = AppConfig(app_id(run), run.bootstrap, run.data_dir, prefix=run.name)
-    worker = Worker(WorkerConfig(app, moengage_config(run), lambda: rules))
+    worker = Worker(WorkerConfig(app, {DEFAULT_NAME: moengage_config(run)}, lambda _: rules))
     await worker.run(stop, lambda: ready(""))

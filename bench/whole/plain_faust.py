@@ -66,7 +66,7 @@ async def work(run: Run, stop: asyncio.Event, ready: Ready) -> None:
 
     @app.agent(topics[topic_name(CONTACTS, run.name)])
     async def contacts(stream: Any) -> None:
-        stage = Contacts(lambda: rules, run.name)
+        stage = Contacts(lambda _: rules, run.name)
         async for event in stream.events():
             await process(stage, event, tables["contacts"])
 

@@ -10,10 +10,10 @@ from rich.markup import escape
 
 from moebridge.commands.options import config_option
 from moebridge.screen import console, table
-from moebridge.setting_catalogue import CATALOGUE, value_of, written
+from moebridge.setting_catalogue import settings_of, value_of, written
 from moebridge.setting_problems import Purpose
 from moebridge.settings_source import load
-from moebridge.wiring import rules
+from moebridge.wiring import rule_sets
 
 
 @click.group()
@@ -34,19 +34,21 @@ def config() -> None:
 def check(config_file: Path | None, purpose: Purpose) -> None:
     """Print every setting and where it comes from; exit code 2 where one is wrong or missing.
 
-    Secrets are shown as ***. The rule files are compiled too.
+    Secrets are shown as ***. The rule files are compiled and tested too.
     """
     loaded = load(config_file, purpose=purpose)
-    rule_set = rules(loaded.settings)
+    rules_by_name = rule_sets(loaded.settings)
     rows = table("setting", "value", "from")
-    for name in CATALOGUE:
-        origin = loaded.origins.get(name, "")
-        value = written(value_of(loaded.settings, name))
+    for setting in settings_of(loaded.settings):
+        origin = loaded.origins.get(setting.name, "")
+        value = written(value_of(loaded.settings, setting.name))
         style = None if origin else "dim"
-        rows.add_row(name, escape(value), escape(origin) or "default", style=style)
+        rows.add_row(setting.name, escape(value), escape(origin) or "default", style=style)
     screen = console()
     screen.print(rows)
     file = f"file: {loaded.file}" if loaded.file else "no settings file"
-    rule_files = f"{len(rule_set.rules)} mapping rules, version {rule_set.version}"
     screen.print(f"fine for `moebridge {purpose}`" if purpose != "anything" else "fine", style="green")
-    screen.print(escape(f"{file}; {rule_files}"))
+    screen.print(escape(file))
+    for name, rules in rules_by_name.items():
+        told = f"{len(rules.rules)} mapping rules, version {rules.version}"
+        screen.print(escape(f"configuration {name}: {told}"))

@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from events.configurations import Configurations
+from events.errors import UnknownConfiguration
+from moebridge.settings import ConfigurationSettings, Settings
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _DEBUG = "moebridge.debug"
@@ -39,6 +43,25 @@ def config_option(command: _F) -> _F:
         help="Settings file; else $MOEBRIDGE_CONFIG, else ./moebridge.toml where there is one.",
     )
     return with_config(debug_option(command))
+
+
+def config_name_option(help_text: str) -> Callable[[_F], _F]:
+    """``--config-name NAME`` as ``config_name``: one of the configurations in the settings."""
+    return click.option("--config-name", metavar="NAME", help=help_text)
+
+
+def configuration(settings: Settings, name: str | None) -> tuple[str, ConfigurationSettings]:
+    """The configuration of this name, in any letters, and how the settings spell it; else the default.
+
+    Raises UsageError, with the names that there are.
+    """
+    by_name = settings.by_name()
+    try:
+        found = Configurations(tuple(by_name)).named(name or "")
+    except UnknownConfiguration:
+        known = ", ".join(by_name)
+        raise click.UsageError(f"--config-name: the settings have no {name!r}, only {known}") from None
+    return found, by_name[found]
 
 
 def parent_option(command: _F) -> _F:

@@ -23,7 +23,7 @@ from moebridge.settings import Settings
 from moebridge.settings_source import CONFIG_VARIABLE, Loaded, load
 from moebridge.stopping import stop_on_signals
 from moebridge.together import until
-from moebridge.wiring import moengage_config, rules
+from moebridge.wiring import moengage_config, rule_sets
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def run(config_file: Path | None) -> None:
     loaded = load(config_file, purpose="run")
     log_settings = loaded.settings.log
     logs.set_up(log_settings.level, log_settings.format, "run", prefix=_prefix("run"))
-    rules(loaded.settings)  # wrong rules are told before anything is started
+    rule_sets(loaded.settings)  # wrong rules are told before anything is started
     asyncio.run(_run(loaded))
 
 
@@ -106,18 +106,19 @@ def _prefix(name: str) -> str:
 
 def _greeting(place: Place, broker: EmbeddedBroker | None) -> str:
     settings = place.settings
-    moengage = moengage_config(settings)
     servers = settings.kafka.bootstrap_servers
     kind = f"embedded, data in {EMBEDDED_DATA}/broker" if broker else "yours"
-    name = settings.ingest.config_name
-    return "\n".join(
-        [
-            "moebridge runs. Ctrl-C stops it.",
-            f"  webhooks    {place.ingest_url}{WEBHOOKS}",
+    lines = [
+        "moebridge runs. Ctrl-C stops it.",
+        f"  webhooks    {place.ingest_url}{WEBHOOKS}",
+        f"  readiness   {place.ingest_url}/readyz, {place.worker_url}/readyz",
+        f"  metrics     {place.ingest_url}/metrics, {place.worker_url}/metrics",
+        f"  broker      {servers} ({kind})",
+    ]
+    for name, one in settings.by_name().items():
+        moengage = moengage_config(one.moengage)
+        lines += [
             f"  connectors  {place.ingest_url}{PARTNER}/user?configName={name} (and /event)",
-            f"  readiness   {place.ingest_url}/readyz, {place.worker_url}/readyz",
-            f"  metrics     {place.ingest_url}/metrics, {place.worker_url}/metrics",
-            f"  broker      {servers} ({kind})",
             f"  delivers to {moengage.url('')} for workspace {moengage.workspace_id}",
         ]
-    )
+    return "\n".join(lines)

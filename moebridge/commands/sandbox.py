@@ -9,7 +9,12 @@ from typing import Literal
 import click
 
 from moebridge import logs
-from moebridge.commands.options import config_option, parent_option
+from moebridge.commands.options import (
+    config_name_option,
+    config_option,
+    configuration,
+    parent_option,
+)
 from moebridge.settings_source import load
 from moebridge.site import serving
 from moebridge.stopping import stop_on_signals, stop_with_parent
@@ -24,6 +29,7 @@ _COUNT = click.IntRange(min=0)
 
 @click.command()
 @config_option
+@config_name_option("For the workspace of this configuration; else of the default one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -46,6 +52,7 @@ _COUNT = click.IntRange(min=0)
 @parent_option
 def sandbox(
     config_file: Path | None,
+    config_name: str | None,
     host: str,
     port: int,
     users_per_minute: int,
@@ -59,14 +66,15 @@ def sandbox(
 
     Answers as MoEngage does, keeps what is sent, shows it under /sandbox, fails on demand.
 
-    It knows the workspace and key of the settings (moengage.workspace_id, moengage.api_key), else
+    It knows the workspace and key of one configuration (moengage.workspace_id, moengage.api_key), else
     SANDBOX and sandbox-key.
     """
     settings = load(config_file).settings
     logs.set_up(settings.log.level, settings.log.format, "sandbox")
+    moengage = configuration(settings, config_name)[1].moengage
     known = SandboxConfig(
-        workspace_id=settings.moengage.workspace_id or DEFAULT_WORKSPACE,
-        api_key=settings.moengage.api_key.get_secret_value() or DEFAULT_KEY,
+        workspace_id=moengage.workspace_id or DEFAULT_WORKSPACE,
+        api_key=moengage.api_key.get_secret_value() or DEFAULT_KEY,
         users_per_minute=users_per_minute,
         events_per_minute=events_per_minute,
         reset_header=reset_header,

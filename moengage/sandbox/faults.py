@@ -1,13 +1,14 @@
 """What goes wrong on demand: read from JSON, kept in a queue, handed out request by request. Pure.
 
-Faults that count down are used up in the order of posting; a ``refuse`` stays until cleared.
+Faults that count down are used up in the order of posting; ``refuse`` and ``random`` stay until cleared.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from events.codec import kind_of
@@ -59,7 +60,35 @@ class RefuseFault:
         return isinstance(element, NewEvent) and element.action == self.action
 
 
-Fault = StatusFault | LostAnswer | RefuseFault
+@dataclass(slots=True)
+class RandomFaults:
+    """Let a share of the requests go wrong: 429, 500, a reset, and an answer that never comes.
+
+    ``seed`` makes the order the same in every run; ``seconds`` is how long a missing answer takes.
+    """
+
+    share: float
+    seed: int
+    seconds: float
+    _random: Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.seed)  # noqa: S311 - no secret depends on it
+
+    def next(self) -> StatusFault | LostAnswer | None:
+        """The fault of this request, if it has one."""
+        if self._random.random() >= self.share:
+            return None
+        kind = self._random.choice(("429", "500", "reset", "timeout"))
+        if kind == "429":
+            return StatusFault(429, 1, retry_after=0.2)
+        if kind == "500":
+            return StatusFault(500, 1)
+        taken = self._random.random() < 0.5
+        return LostAnswer(self.seconds if kind == "timeout" else 0.0, 1, after_taking=taken)
+
+
+Fault = StatusFault | LostAnswer | RefuseFault | RandomFaults
 
 
 class Faults:
@@ -68,11 +97,14 @@ class Faults:
     def __init__(self) -> None:
         self._queue: deque[StatusFault | LostAnswer] = deque()
         self._refusals: list[RefuseFault] = []
+        self._random: RandomFaults | None = None
 
     def add(self, fault: Fault) -> None:
         """Line a fault up."""
         if isinstance(fault, RefuseFault):
             self._refusals.append(fault)
+        elif isinstance(fault, RandomFaults):
+            self._random = fault
         else:
             self._queue.append(fault)
 
@@ -80,11 +112,12 @@ class Faults:
         """Forget all faults."""
         self._queue.clear()
         self._refusals.clear()
+        self._random = None
 
     def next(self) -> StatusFault | LostAnswer | None:
         """The fault of this request, counted down."""
         if not self._queue:
-            return None
+            return None if self._random is None else self._random.next()
         fault = self._queue[0]
         fault.count -= 1
         if fault.count <= 0:
@@ -108,6 +141,11 @@ def read_fault(document: Mapping[str, Any]) -> Fault:
             raise InvalidPayload(name, f"not a field of {kind}; it has {', '.join(fields)}")
     if kind == "refuse":
         return _read_refuse(document)
+    if kind == "random":
+        share = _number(document, "share", None, least=0, most=1)
+        seed = _number(document, "seed", 0, whole=True, least=0, most=2**32)
+        seconds = _number(document, "seconds", 3.0, least=0, most=3_600)
+        return RandomFaults(share, int(seed), seconds)
     count = _number(document, "count", 1, whole=True, least=1, most=1_000_000)
     if kind == "status":
         status = _number(document, "status", None, whole=True, least=400, most=599)
@@ -127,6 +165,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "timeout": ("seconds", "count", "after_taking"),
     "reset": ("count", "after_taking"),
     "refuse": ("customer_id", "action"),
+    "random": ("share", "seed", "seconds"),
 }
 
 

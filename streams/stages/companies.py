@@ -2,7 +2,8 @@
 
 Reads intercom.companies: events about companies, and memberships that contacts report. Writes
 snapshots to intercom.contacts: to every member when the company changed, to one when it joins. This
-is the company side of the join; both tables stay partitioned by their own keys.
+is the company side of the join; both tables stay partitioned by their own keys. ``company`` is a
+company's id within its configuration (events.keys.scoped), as the record's key has it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from events.codec import decode_object
+from events.configurations import ONE_CONFIGURATION, Configurations
 from events.envelope import Envelope
 from events.joins import CompanySnapshot, MembershipChange, kind_of_record
+from events.keys import scoped, split_scope
 from events.rows import CompanyRow, company_key, member_key, members_prefix
 from events.subjects import item_of
 from events.times import parse_ms
 from events.topics import COMPANIES, CONTACTS, TopicName, topic_name
 from streams.publishing import Outgoing
-from streams.stages.stage import Step, each_record, key_text
+from streams.stages.stage import Step, each_record, id_within, key_text
 from streams.state import State
 
 #: Fields that change without the company being another one; a change of these alone is not told.
@@ -33,8 +36,9 @@ class Companies:
     source: TopicName = COMPANIES
     table: str | None = "companies"
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", *, configurations: Configurations = ONE_CONFIGURATION) -> None:
         self._prefix = prefix
+        self._configurations = configurations
         self._contacts = topic_name(CONTACTS, prefix)
 
     def step(self, records: Sequence[Any], state: State, now_ms: int) -> Step:
@@ -44,64 +48,68 @@ class Companies:
         told: dict[tuple[str, bytes], Outgoing] = {}
 
         def handle(record: Any) -> None:
-            company_id = key_text(record, "the company's id")
+            company = key_text(record, "the company's id")
             envelope = Envelope.from_record(record.value, record.headers)
+            id_within(self._configurations.scope(envelope.config), company)
             if kind_of_record(record.headers) == "membership":
                 change = MembershipChange.from_envelope(envelope)
-                snapshots = self._membership(company_id, change, envelope, state)
+                snapshots = self._membership(company, change, envelope, state)
             else:
-                snapshots = self._event(company_id, envelope, state)
+                snapshots = self._event(company, envelope, state)
                 result.counts["changed" if snapshots else "unchanged"] += 1
-            told.update({(company_id, snapshot.key): snapshot for snapshot in snapshots})
+            told.update({(company, snapshot.key): snapshot for snapshot in snapshots})
 
         each_record(self.name, self._prefix, records, result, now_ms, handle)
         result.out += told.values()
         return result
 
     def _membership(
-        self, company_id: str, change: MembershipChange, cause: Envelope, state: State
+        self, company: str, change: MembershipChange, cause: Envelope, state: State
     ) -> list[Outgoing]:
-        key = member_key(company_id, change.contact_id)
+        key = member_key(company, change.contact_id)
         known = state.get(key)
         if known is not None and int(known[1:]) > change.at:
             return []
         # A membership that ended keeps its row as long as an older report might still come.
         state.put(key, (b"+" if change.member else b"-") + b"%d" % change.at)
-        row = _row(company_id, state)
+        row = _row(company, state)
         if not change.member or (not row.profile and not row.deleted):
             return []
-        return self._snapshots([change.contact_id.encode()], row, cause)
+        return self._snapshots(company, [change.contact_id.encode()], row, cause)
 
-    def _event(self, company_id: str, envelope: Envelope, state: State) -> list[Outgoing]:
-        row = _row(company_id, state)
+    def _event(self, company: str, envelope: Envelope, state: State) -> list[Outgoing]:
+        row = _row(company, state)
         item = item_of(decode_object(envelope.payload))
         inner = item.get("company")
-        company: Mapping[str, Any] = inner if isinstance(inner, dict) else item
+        told: Mapping[str, Any] = inner if isinstance(inner, dict) else item
         before = _telling(row.profile)
-        if company.get("deleted") is True:
+        if told.get("deleted") is True:
             if row.deleted:
                 return []
             # Nothing is newer than the end, whose time is told in whole seconds.
             row.updated_at = max(row.updated_at, envelope.occurred_at)
             row.deleted, row.profile, row.told_at = True, {}, {}
-        elif row.deleted or not _take(row, company, envelope.occurred_at):
+        elif row.deleted or not _take(row, told, envelope.occurred_at):
             return []
-        state.put(company_key(company_id), row.encode())
+        state.put(company_key(company), row.encode())
         if not row.deleted and _telling(row.profile) == before:
             return []
-        prefix = members_prefix(company_id)
+        prefix = members_prefix(company)
         members = [key[len(prefix) :] for key, known in state.scan(prefix) if known.startswith(b"+")]
-        return self._snapshots(members, row, envelope)
+        return self._snapshots(company, members, row, envelope)
 
-    def _snapshots(self, members: Sequence[bytes], row: CompanyRow, cause: Envelope) -> list[Outgoing]:
+    def _snapshots(
+        self, company: str, members: Sequence[bytes], row: CompanyRow, cause: Envelope
+    ) -> list[Outgoing]:
         snapshot = CompanySnapshot(row.company_id, None if row.deleted else row.profile, row.updated_at)
         payload, headers = snapshot.payload(), CompanySnapshot.headers(cause)
-        return [Outgoing(self._contacts, member, payload, headers) for member in members]
+        scope = scoped(split_scope(company)[0], "").encode()
+        return [Outgoing(self._contacts, scope + member, payload, headers) for member in members]
 
 
-def _row(company_id: str, state: State) -> CompanyRow:
-    raw = state.get(company_key(company_id))
-    return CompanyRow(company_id) if raw is None else CompanyRow.decode(raw)
+def _row(company: str, state: State) -> CompanyRow:
+    raw = state.get(company_key(company))
+    return CompanyRow(split_scope(company)[1]) if raw is None else CompanyRow.decode(raw)
 
 
 def _take(row: CompanyRow, company: Mapping[str, Any], occurred_at: int) -> bool:

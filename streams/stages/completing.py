@@ -14,6 +14,7 @@ from events.codec import decode_object
 from events.envelope import Envelope, Source
 from events.errors import InvalidData
 from events.joins import kind_of_record
+from events.keys import split_scope
 from events.rows import ContactRow
 from events.subjects import NOT_INTERCOM_IDS, item_of, ticket_of
 from events.times import parse_ms
@@ -32,10 +33,10 @@ _NEVER_TOLD = b'"updated_at":0,'
 
 
 def wanted(records: Sequence[Any], state: State) -> dict[str, Wanted]:
-    """By contact id, who must be looked up before these records are mapped, and by what.
+    """By contact id within its configuration, who must be looked up before these records, and by what.
 
     Those are the contacts without a profile whom an event names before one of the same chunk brings them
-    whole. Company snapshots name nobody, and an invalid record is for ``step`` to judge.
+    whole. What rows send each other names nobody, and an invalid record is for ``step`` to judge.
     """
     found: dict[str, Wanted] = {}
     known: set[str] = set()
@@ -48,17 +49,18 @@ def wanted(records: Sequence[Any], state: State) -> dict[str, Wanted]:
 
 
 def _look_at(record: Any, state: State, asked: dict[str, Wanted], known: set[str]) -> None:
-    contact_id = key_text(record, "the contact's id")
-    if contact_id in known or kind_of_record(record.headers) == "snapshot":
+    contact = key_text(record, "the contact's id")
+    if contact in known or kind_of_record(record.headers) != "event":
         return
-    if contact_id not in asked and _is_known(contact_id, state):
-        known.add(contact_id)
+    if contact not in asked and _is_known(contact, state):
+        known.add(contact)
         return
     envelope = Envelope.from_record(record.value, record.headers)
     family = "" if envelope.source is Source.PARTNER else envelope.topic.partition(".")[0]
     if family in _CARRYING:
-        known.add(contact_id)
+        known.add(contact)
         return
+    contact_id = split_scope(contact)[1]
     document = decode_object(envelope.payload)
     if not family:
         named = _named_by_connector(contact_id, document)
@@ -66,11 +68,11 @@ def _look_at(record: Any, state: State, asked: dict[str, Wanted], known: set[str
         item = item_of(document)
         carried = item.get("contact")
         if isinstance(carried, dict) and carried.get("id") == contact_id:
-            known.add(contact_id)
+            known.add(contact)
             return
         named = _named_by_webhook(contact_id, family, item)
-    before = asked.get(contact_id, named)
-    asked[contact_id] = Wanted(
+    before = asked.get(contact, named)
+    asked[contact] = Wanted(
         before.contact_id or named.contact_id,
         before.external_id or named.external_id,
         before.email or named.email,
@@ -103,8 +105,8 @@ def has_intercom_id(row: ContactRow) -> bool:
     return not row.contact_id.startswith(NOT_INTERCOM_IDS)
 
 
-def _is_known(contact_id: str, state: State) -> bool:
-    raw = state.get(contact_id.encode())
+def _is_known(contact: str, state: State) -> bool:
+    raw = state.get(contact.encode())
     if raw is None:
         return False
     if _NEVER_TOLD not in raw:

@@ -1,7 +1,8 @@
 """route: which contact, which company is an event about?
 
 Reads intercom.events; writes intercom.contacts keyed by contact id, one record for every contact that
-the event names, and intercom.companies keyed by company id. The envelope goes on as it came.
+the event names, and intercom.companies keyed by company id, both within the event's configuration. The
+envelope goes on as it came.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from events.codec import decode_object
+from events.configurations import ONE_CONFIGURATION, Configurations
 from events.envelope import Envelope
+from events.keys import scoped
 from events.subjects import subjects_of
 from events.topics import COMPANIES, CONTACTS, EVENTS, TopicName, topic_name
 from streams.publishing import Outgoing
@@ -25,8 +28,9 @@ class Route:
     source: TopicName = EVENTS
     table: str | None = None
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", *, configurations: Configurations = ONE_CONFIGURATION) -> None:
         self._prefix = prefix
+        self._configurations = configurations
         self._contacts = topic_name(CONTACTS, prefix)
         self._companies = topic_name(COMPANIES, prefix)
 
@@ -37,11 +41,14 @@ class Route:
 
         def route(record: Any) -> None:
             envelope = Envelope.from_record(record.value, record.headers)
+            scope = self._configurations.scope(envelope.config)
             subjects = subjects_of(envelope.source, envelope.topic, decode_object(envelope.payload))
             for contact in subjects.contacts:
-                out.append(Outgoing(self._contacts, contact.encode(), record.value, record.headers))
+                key = scoped(scope, contact).encode()
+                out.append(Outgoing(self._contacts, key, record.value, record.headers))
             for company in subjects.companies:
-                out.append(Outgoing(self._companies, company.encode(), record.value, record.headers))
+                key = scoped(scope, company).encode()
+                out.append(Outgoing(self._companies, key, record.value, record.headers))
             if not subjects.contacts and not subjects.companies:
                 counts["about_nobody"] += 1
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from events.elements import DeadLetter
-from events.errors import InvalidData, InvalidRecord
+from events.errors import InvalidData, InvalidRecord, UnknownConfiguration
+from events.keys import split_scope
 from events.topics import DEAD_LETTERS, TopicName, topic_name
 from streams.publishing import Outgoing
 from streams.state import State
@@ -61,6 +62,8 @@ def each_record(
             handle(record)
         except InvalidData as error:
             step.counts["dead_lettered"] += 1
+            if isinstance(error, UnknownConfiguration):
+                step.counts["unknown_config"] += 1
             step.out.append(dead_letter(stage, prefix, record, str(error), now_ms))
     return step
 
@@ -73,6 +76,14 @@ def key_text(record: Any, what: str) -> str:
         return str(record.key, "utf-8")
     except UnicodeDecodeError:
         raise InvalidRecord(f"key: expected {what}, got bytes that are no UTF-8") from None
+
+
+def id_within(scope: str, key: str) -> str:
+    """The id in a key of the configuration with this scope. Raises InvalidRecord for another's key."""
+    of_key, one_id = split_scope(key)
+    if of_key != scope:
+        raise InvalidRecord("key: of another configuration than header 'config' says")
+    return one_id
 
 
 def dead_letter(

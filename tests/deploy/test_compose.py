@@ -63,6 +63,13 @@ def test_every_setting_exists():
     assert used <= {setting.variable for setting in CATALOGUE.values()}
 
 
+def test_front_door_and_worker_know_the_same_configurations():
+    ingest, worker = SERVICES["ingest"], SERVICES["worker"]
+    assert ingest["env_file"] == worker["env_file"] == [{"path": "configurations.env", "required": False}]
+    name = "MOEBRIDGE_INGEST__CONFIG_NAME"
+    assert ingest["environment"][name] == worker["environment"][name]
+
+
 def test_every_command_exists():
     for name in ("topics", "ingest", "sandbox"):
         result = CliRunner().invoke(main, [*SERVICES[name]["command"], "--help"])

@@ -1,4 +1,4 @@
-"""Which partition a key lives in, and which MoEngage user a contact is."""
+"""Which configuration and partition a key lives in, and which MoEngage user a contact is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from events.keys import (
     allowed_customer_id,
     customer_id,
     partition_for,
+    scoped,
+    split_scope,
 )
+from events.subjects import is_id
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,24 @@ def test_keys_spread() -> None:
     counts = Counter(partition_for(one, 8) for one in ids)
     assert len(counts) == 8
     assert max(counts.values()) < 1.5 * min(counts.values())
+
+
+IDS = st.text(max_size=8).filter(is_id) | st.sampled_from(["eu", "eu/c1", "eu:c1", "customer:eu", "c1"])
+SCOPES = st.sampled_from(["", "e", "eu", "eu.c1", "eu-c1", "c1"])
+
+
+@given(SCOPES, IDS, SCOPES, IDS)
+def test_an_id_in_two_configurations_is_two_keys(
+    scope: str, one: str, other_scope: str, other: str
+) -> None:
+    assert split_scope(scoped(scope, one)) == (scope, one)
+    same = (scope, one) == (other_scope, other)
+    assert (scoped(scope, one) == scoped(other_scope, other)) is same
+
+
+def test_the_form_of_a_key_never_changes() -> None:
+    """Rows lie under these keys; another form would leave them behind."""
+    assert (scoped("", "c1"), scoped("eu", "c1")) == ("c1", "eu\x1fc1")
 
 
 @pytest.mark.parametrize("forbidden", sorted(FORBIDDEN_CUSTOMER_IDS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,26 @@ def test_config_check_tells_what_is_set_and_from_where() -> None:
     assert "fine for `moebridge run`" in result.stdout
 
 
+def test_config_check_shows_every_configuration_and_its_rules() -> None:
+    Path("moebridge.toml").write_text(
+        "[configurations.EU.intercom]\nwebhook_secrets = ['hush-9']\n"
+        "[configurations.EU.moengage]\nworkspace_id = 'w'\n"
+        "[configurations.EU.mapping]\nidentity = ['email']\n"
+    )
+    env = {**ENOUGH_FOR_RUN, "MOEBRIDGE_CONFIGURATIONS__EU__MOENGAGE__API_KEY": "hush-8"}
+    result = invoke("config", "check", env=env)
+    assert result.exit_code == 0
+    rows = [line.split("│") for line in result.stdout.splitlines() if line.count("│") == 2]
+    shown = {row[0].strip(): (row[1].strip(), row[2].strip()) for row in rows}
+    assert shown["configurations.eu.intercom.webhook_secrets"] == ("***", "moebridge.toml:2")
+    assert shown["configurations.eu.moengage.api_key"][0] == "***"
+    assert shown["configurations.eu.moengage.timeout_s"] == ("10", "default")
+    assert "hush" not in result.output
+    versions = dict(re.findall(r"configuration (\w+): \d+ mapping rules, version (\w+)", result.stdout))
+    assert versions.keys() == {"default", "eu"}
+    assert len(set(versions.values())) == 2  # another identity is another version
+
+
 def test_config_check_tells_what_is_missing() -> None:
     result = invoke("config", "check", "--for", "worker")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -109,6 +130,19 @@ def test_auth_header_from_the_settings() -> None:
     token = base64.b64encode(b"abc:hush-3").decode()
     assert result.stdout.startswith(f"Authorization: Basic {token}\n")
     assert "configName=other" in result.stdout
+
+
+def test_auth_header_of_another_configuration() -> None:
+    Path("moebridge.toml").write_text(
+        "[configurations.EU.intercom]\nworkspace_id = 'w'\ndata_key = 'k'\n[configurations.au]\n"
+    )
+    result = invoke("auth-header", "--config-name", "EU", env=ENOUGH_FOR_RUN)
+    assert result.stdout.startswith(f"Authorization: Basic {base64.b64encode(b'w:k').decode()}\n")
+    assert "configName=eu" in result.stdout
+    result = invoke("auth-header", "--config-name", "au", env=ENOUGH_FOR_RUN)
+    assert result.exit_code == 2
+    assert "MOEBRIDGE_CONFIGURATIONS__AU__INTERCOM__WORKSPACE_ID" in result.stderr
+    assert "only default, eu, au" in invoke("auth-header", "--config-name", "us").stderr
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingest.config import IngestConfig
+from ingest.config import IngestConfig, Senders
 from ingest.publisher import KafkaPublisher
 from ingest.spool.publisher import SpoolingPublisher
 from intercom.config import IntercomConfig
+from mappings.rules import RuleSet
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.wiring import (
     ingest_config,
     max_message_bytes,
     publisher,
+    rule_sets,
     rules,
     topic_arguments,
     worker_config,
@@ -24,6 +26,10 @@ from moebridge.wiring import (
 from moengage.client import MoEngageConfig
 from streams.app import AppConfig
 from streams.deliver import DeliverConfig
+
+
+def rules_of(name: str) -> RuleSet:
+    raise AssertionError("nobody asks for rules while a worker is put together")
 
 
 def settings(**changes: str) -> Settings:
@@ -97,8 +103,7 @@ def test_the_worker() -> None:
         delivery__max_bytes="5000",
         delivery__linger_ms="250",
     )
-    rule_set = rules(chosen)
-    config = worker_config(chosen, rule_set)
+    config = worker_config(chosen, rules_of)
     assert config.app == AppConfig(
         app_id="eu.moebridge",
         bootstrap_servers="a:1,b:2",
@@ -109,22 +114,22 @@ def test_the_worker() -> None:
         session_timeout_s=7.0,
         instance_id="w-1",
     )
-    assert config.moengage == MoEngageConfig("ABC", "key", "101", "http://127.0.0.1:1", 3.0)
-    assert config.intercom == IntercomConfig("token", "eu", "http://127.0.0.1:2", "2.16")
+    assert config.moengage == {"default": MoEngageConfig("ABC", "key", "101", "http://127.0.0.1:1", 3.0)}
+    assert config.intercom == {"default": IntercomConfig("token", "eu", "http://127.0.0.1:2", "2.16")}
     assert config.deliver == DeliverConfig(max_elements=10, max_bytes=5000, linger_s=0.25)
-    assert (config.shutdown_s, config.real_time_action) == (4.0, True)
+    assert (config.shutdown_s, config.real_time_action) == (4.0, {"default"})
     assert config.failpoints == ("route:after_outputs:2",)
-    assert config.rules() is rule_set
+    assert config.rules is rules_of
 
 
 def test_a_worker_without_a_name_is_no_static_member() -> None:
     chosen = settings(moengage__workspace_id="ABC", moengage__api_key="key")
-    assert worker_config(chosen, rules(chosen)).app.instance_id is None
+    assert worker_config(chosen, rules_of).app.instance_id is None
 
 
 def test_without_a_token_nobody_is_asked() -> None:
     chosen = settings(intercom__region="au", moengage__workspace_id="ABC", moengage__api_key="key")
-    assert worker_config(chosen, rules(chosen)).intercom is None
+    assert worker_config(chosen, rules_of).intercom == {}
 
 
 @pytest.mark.parametrize("max_body_bytes", ["1000", "1000000", "8000000"])
@@ -133,7 +138,7 @@ def test_what_the_front_door_takes_fits_everywhere_behind_it(max_body_bytes: str
         ingest__max_body_bytes=max_body_bytes, moengage__workspace_id="ABC", moengage__api_key="key"
     )
     headers = 4_000
-    batch = worker_config(chosen, rules(chosen)).max_batch_bytes
+    batch = worker_config(chosen, rules_of).max_batch_bytes
     assert int(max_body_bytes) + headers <= batch <= max_message_bytes(chosen)
     assert topic_arguments(chosen)["max_message_bytes"] == max_message_bytes(chosen)
 
@@ -142,6 +147,61 @@ def test_rules_of_ones_own() -> None:
     Path("mine.yaml").write_text(
         "rules:\n  - when: contact\n    user: true\n    attributes: {u_n: contact.name}\n"
     )
-    chosen = settings(mapping__path="mine.yaml", mapping__identity="email,intercom_id")
+    chosen = settings(
+        mapping__path="mine.yaml", mapping__identity="email,intercom_id",
+        mapping__merges="all", mapping__deletes="true",
+    ).mapping  # fmt: skip
     assert len(rules(chosen).rules) == 1
     assert rules(chosen).identity == ("email", "intercom_id")
+    assert (rules(chosen).merges, rules(chosen).deletes) == ("all", True)
+
+
+def test_by_default_only_ids_of_intercoms_are_merged_and_nothing_is_deleted() -> None:
+    chosen = rules(settings().mapping)
+    assert (chosen.merges, chosen.deletes) == ("intercom_ids", False)
+
+
+def test_every_configuration_has_its_own_of_each_part() -> None:
+    Path("moebridge.toml").write_text(
+        """
+        [ingest]
+        config_name = "Main"
+        [intercom]
+        webhook_secrets = ["one"]
+        [moengage]
+        workspace_id = "ABC"
+        api_key = "key"
+        [configurations.eu.intercom]
+        webhook_secrets = ["two"]
+        workspace_id = "W"
+        data_key = "K"
+        access_token = "token"
+        region = "eu"
+        [configurations.eu.moengage]
+        workspace_id = "EU"
+        api_key = "eu-key"
+        data_center = "02"
+        real_time_action = true
+        [configurations.eu.mapping]
+        identity = ["email"]
+        """
+    )
+    chosen = load().settings
+    front = ingest_config(chosen)
+    assert front.senders == (
+        Senders("Main", ("one",), ()),
+        Senders("eu", ("two",), (("W", "K"),)),
+    )
+    worker = worker_config(chosen, rules_of)
+    assert worker.configurations.names == front.configurations.names == ("Main", "eu")
+    assert worker.moengage == {
+        "Main": MoEngageConfig("ABC", "key", "01"),
+        "eu": MoEngageConfig("EU", "eu-key", "02"),
+    }
+    assert worker.intercom == {"eu": IntercomConfig("token", "eu")}
+    assert worker.real_time_action == {"eu"}
+    sets = rule_sets(chosen)
+    assert {name: one.identity for name, one in sets.items()} == {
+        "Main": ("external_id", "intercom_id"),
+        "eu": ("email",),
+    }

@@ -136,6 +136,21 @@ async def test_delivery_finds_what_moengage_refuses(sandbox: Running, named: dic
     assert all(isinstance(outcome, Delivered) for outcome in await deliver())
 
 
+async def test_random_faults_take_their_share_and_are_the_same_for_a_seed(
+    run_sandbox: RunSandbox,
+) -> None:
+    async def statuses() -> list[int]:
+        sandbox = await run_sandbox()
+        await sandbox.fault(kind="random", share=0.3, seed=7, seconds=0)
+        client = sandbox.client()
+        return [(await client.transition([user(f"user-{n}")])).status for n in range(200)]
+
+    first = await statuses()
+    assert first == await statuses()
+    assert {200, 429, 500, 0} == set(first)
+    assert 40 <= sum(status != 200 for status in first) <= 80
+
+
 async def test_delivery_goes_through_everything_passing_at_once(run_sandbox: RunSandbox) -> None:
     sandbox = await run_sandbox(max_bulk_bytes=400)
     for fault in (
@@ -179,6 +194,8 @@ async def test_delivery_goes_through_everything_passing_at_once(run_sandbox: Run
         ({"kind": "timeout"}, "seconds"),
         ({"kind": "timeout", "seconds": 1, "after_taking": 1}, "after_taking"),
         ({"kind": "reset", "seconds": 1}, "seconds"),
+        ({"kind": "random"}, "share"),
+        ({"kind": "random", "share": 1.5}, "share"),
         ({"kind": "refuse"}, "customer_id"),
         ({"kind": "refuse", "customer_id": "a", "action": "b"}, "customer_id"),
         ({"kind": "refuse", "action": ""}, "action"),

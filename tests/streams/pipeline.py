@@ -11,6 +11,7 @@ from typing import Any
 
 from records import NOW_MS, Json, Record
 
+from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import Delivery
 from events.envelope import Envelope
 from events.keys import partition_for
@@ -33,9 +34,19 @@ Choose = Callable[[list[tuple[str, int]]], tuple[str, int]]
 class Pipeline:
     """Runs until nothing moves."""
 
-    def __init__(self, rules: RuleSet = RULES, *, partitions: int = 2) -> None:
+    def __init__(
+        self,
+        rules: RuleSet = RULES,
+        *,
+        partitions: int = 2,
+        configurations: Configurations = ONE_CONFIGURATION,
+    ) -> None:
         self._partitions = partitions
-        stages: list[Stage] = [Route(), Contacts(lambda: rules), Companies()]
+        stages: list[Stage] = [
+            Route(configurations=configurations),
+            Contacts(lambda _: rules, configurations=configurations),
+            Companies(configurations=configurations),
+        ]
         self._stages = {stage.name: stage for stage in stages}
         self._read: dict[tuple[str, int], int] = {}
         self.log: dict[tuple[str, int], list[Record]] = {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from events.elements import Delivery
+from events.elements import Delivery, Kind
 from events.envelope import Envelope, partner_envelope, webhook_envelope
 from events.joins import CompanySnapshot, MembershipChange
 
@@ -151,7 +151,7 @@ def webhook(topic: str, item: Json, *, at: float, event_id: str | None = None) -
         "data": {"type": "notification_event_data", "item": item},
     }
     body = json.dumps(document).encode()
-    envelope = webhook_envelope(body, document, config="main", received_at=ms(at + 1))
+    envelope = webhook_envelope(body, document, config="default", received_at=ms(at + 1))
     if event_id is None:
         envelope = replace(envelope, event_id="notif_" + envelope.event_id[-36:])
     return envelope
@@ -187,7 +187,7 @@ def partner(body: Json, *, kind: str = "user", received: float) -> Envelope:
     """What a data connector sent."""
     return partner_envelope(
         json.dumps(body).encode(), body,
-        kind=kind, workspace="ws1", config="main", received_at=ms(received),
+        kind=kind, workspace="ws1", config="default", received_at=ms(received),
     )  # fmt: skip
 
 
@@ -224,16 +224,20 @@ def delivery(
     customer: str = "user-c1",
     *,
     name: str = "",
+    kind: Kind | None = None,
+    then: str = "",
     number: int = 0,
     body: bytes | None = None,
     offset: int = 0,
+    config: str = "default",
 ) -> Record:
-    """A record of moengage.deliveries. ``name`` is the event's; without one it is a user."""
-    kind = "event" if name else "user"
+    """A record of moengage.deliveries. ``name`` is the event's; without one, and a kind, it is a user."""
+    kind = kind or ("event" if name else "user")
     made = Delivery(
         delivery_id=f"notif_{number}/{customer}/0", event_id=f"notif_{number}",
-        kind="event" if name else "user", name=name, customer_id=customer, mapping_version="v",
-        received_at=ms(0), occurred_at=ms(0),
+        kind=kind, name=name, customer_id=customer, mapping_version="v",
+        received_at=ms(0), occurred_at=ms(0), then=then,
         body=body or json.dumps({"type": kind, "customer_id": customer, "number": number}).encode(),
+        config=config,
     )  # fmt: skip
     return Record("moengage.deliveries", 0, offset, customer.encode(), made.body, made.headers())

@@ -214,3 +214,16 @@ async def test_a_rebalance_waits_for_the_chunk_in_work_and_commits_it(
         go_on.set()
         await until_committed(topic)
         assert set(one.seen.values()) == {1}
+
+
+async def test_no_connection_outlives_a_stop(topic: Topic, tmp_path: Path) -> None:
+    async with small_app(topic, tmp_path) as one:
+        consumer = one.consumer._thread._ensure_consumer()
+        stop, client = consumer.stop, consumer._client
+
+        async def stop_and_connect_anew() -> None:
+            await stop()
+            assert await client.ready(client.get_random_node())
+
+        consumer.stop = stop_and_connect_anew
+    assert not any(connection.connected() for connection in client._conns.values())

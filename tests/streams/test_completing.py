@@ -39,8 +39,8 @@ class Contact(OneStage):
     """The stage; nothing is known at first."""
 
     def __init__(self) -> None:
-        super().__init__(Contacts(lambda: RULES))
-        self.contacts = Contacts(lambda: RULES)
+        super().__init__(Contacts(lambda _: RULES))
+        self.contacts = Contacts(lambda _: RULES)
 
     def wanted(self, *envelopes: Envelope | Record, key: str = "c1") -> dict[str, Wanted]:
         records = [one if isinstance(one, Record) else record_of(one, key) for one in envelopes]

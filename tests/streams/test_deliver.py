@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from records import NOW_MS, Record, delivery
 
+from events.configurations import Configurations
+from events.elements import Delivery
 from events.topics import DELIVERIES
 from moengage.answers import Answer, Verdict
 from moengage.bodies import transition
@@ -42,6 +44,7 @@ class Bench:
     def __init__(self, *failpoints: str, **limits: Any) -> None:
         self.log: list[str] = []
         self.letters: list[Outgoing] = []
+        self.passed_on: list[Outgoing] = []
         self.answers: list[Answer] = []  # the next answers; then every request is accepted
         self.bad: set[int] = set()  # elements that MoEngage refuses, however they come
         self.gates: dict[int, asyncio.Event] = {}  # requests that begin with these elements wait
@@ -53,15 +56,24 @@ class Bench:
         self.registry = CollectorRegistry()
         config = DeliverConfig(**{"linger_s": FOR_EVER, "retry": AT_ONCE, **limits})
         self.deliver = Deliver(
-            self, self, self, config,
+            {"default": self, "eu": Eu(self)}, self, self, config,
+            configurations=Configurations(("default", "eu")),
             prefix="eu.", now_ms=lambda: NOW_MS, metrics=Metrics(self.registry),
             failpoints=Failpoints.parse(failpoints), fail=self._fail,
         )  # fmt: skip
 
     # MoEngage
     async def transition(self, bodies: Sequence[bytes]) -> Answer:
-        numbers = [json.loads(body)["number"] for body in bodies]
-        self._note("call " + " ".join(map(str, numbers)))
+        return await self._called("call", [json.loads(body)["number"] for body in bodies])
+
+    async def merge(self, body: bytes) -> Answer:
+        return await self._called("merge", [json.loads(body)["number"]])
+
+    async def delete(self, body: bytes) -> Answer:
+        return await self._called("delete", [json.loads(body)["number"]])
+
+    async def _called(self, name: str, numbers: list[int]) -> Answer:
+        self._note(f"{name} " + " ".join(map(str, numbers)))
         if numbers[0] in self.gates:
             await self.gates[numbers[0]].wait()
         if self.answers:
@@ -76,6 +88,10 @@ class Bench:
         if self.publish_error is not None:
             raise self.publish_error
         for one in records:
+            if one.topic == "eu.moengage.deliveries":
+                self.passed_on.append(one)
+                self._note(f"passed on to {one.key.decode()}")
+                continue
             self.letters.append(one)
             self._note(f"letter {dict(one.headers)['dead_letter.offset'].decode()}")
         return {}
@@ -127,6 +143,18 @@ class Bench:
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Eu:
+    """Another MoEngage workspace, that of the configuration eu, which takes everything."""
+
+    bench: Bench
+
+    async def transition(self, bodies: Sequence[bytes]) -> Answer:
+        numbers = " ".join(str(json.loads(body)["number"]) for body in bodies)
+        self.bench._note(f"call eu: {numbers}")
+        return ACCEPTED
 
 
 @asynccontextmanager
@@ -210,6 +238,30 @@ async def test_a_batch_of_two_chunks_counts_for_both() -> None:
         await bench.until(lambda: bench.done() == 4)
         assert bench.log == ["call 0 1 2 3", "done 0:3", "done 0:4"]
         assert not bench.ledger.idle  # two of the second chunk wait for company
+
+
+# -- several configurations -----------------------------------------------------------------------
+
+
+async def test_every_delivery_goes_to_the_workspace_of_its_configuration_in_order() -> None:
+    async with running(max_elements=3) as bench:
+        configs = ["default", "eu", "eu", "", "DEFAULT", "eu"]
+        bench.take(*(delivery(number=n, offset=n, config=one) for n, one in enumerate(configs)))
+        bench.deliver.drain()
+        await bench.until(lambda: bench.done() == 6)
+        assert bench.log == [
+            "call 0", "done 0:1", "call eu: 1 2", "done 0:3",
+            "call 3 4", "done 0:5", "call eu: 5", "done 0:6",
+        ]  # fmt: skip
+
+
+async def test_a_delivery_of_a_configuration_that_is_gone_is_a_dead_letter_in_its_turn() -> None:
+    async with running(max_elements=2) as bench:
+        bench.take(delivery(offset=0), delivery(number=1, offset=1, config="us"), *numbered(2, 2))
+        await bench.until(lambda: bench.done() == 4)
+        assert bench.log == ["call 0", "done 0:1", "letter 1", "done 0:2", "call 2 3", "done 0:4"]
+        [letter] = bench.letters
+        assert b"no configuration 'us'" in dict(letter.headers)["dead_letter.reason"]
 
 
 # -- what is acknowledged when ------------------------------------------------------------------
@@ -297,6 +349,62 @@ async def test_a_failure_in_between_leaves_everything_undone(failpoint: str, cal
         assert isinstance(bench.failures[0], InjectedFailure)
         assert bench.calls == calls
         assert bench.done() == 0
+
+
+# -- merges and deletes -------------------------------------------------------------------------
+
+
+async def test_a_merge_and_a_delete_are_calls_of_their_own_in_their_turn() -> None:
+    async with running(max_elements=10) as bench:
+        bench.take(
+            *numbered(0, 2), delivery(kind="merge", number=2, offset=2),
+            delivery(kind="delete", number=3, offset=3), *numbered(4, 1),
+        )  # fmt: skip
+        bench.deliver.drain()
+        await bench.until(lambda: bench.done() == 5)
+        assert bench.log == [
+            "call 0 1", "done 0:2", "merge 2", "done 0:3", "delete 3", "done 0:4", "call 4", "done 0:5",
+        ]  # fmt: skip
+        count = "moebridge_delivery_elements_total"
+        assert bench.metric(count, kind="merge", outcome="delivered") == 1
+        assert bench.metric(count, kind="delete", outcome="delivered") == 1
+
+
+async def test_a_merge_is_passed_on_to_the_user_that_is_kept() -> None:
+    async with running(max_elements=10) as bench:
+        bench.take(*numbered(0, 2), delivery("uuid-c1", kind="merge", then="cust-1", number=2, offset=2))
+        bench.deliver.drain()
+        await bench.until(lambda: bench.done() == 3)
+        assert bench.log == ["call 0 1", "done 0:2", "passed on to cust-1", "done 0:3"]
+        [record] = bench.passed_on
+        onward = Delivery.from_record(record.key, record.value, record.headers)
+        assert (onward.kind, onward.customer_id, onward.then) == ("merge", "cust-1", "")
+        outcome = {"kind": "merge", "outcome": "passed_on"}
+        assert bench.metric("moebridge_delivery_elements_total", **outcome) == 1
+
+
+async def test_a_merge_that_cannot_be_passed_on_stops_delivery() -> None:
+    async with running() as bench:
+        bench.publish_error = PublishFailed("the broker did not confirm")
+        bench.take(delivery("uuid-c1", kind="merge", then="cust-1", offset=0), *numbered(1, 1))
+        await bench.until(lambda: bool(bench.failures))
+        assert bench.done() == 0
+
+
+async def test_a_merge_that_is_refused_is_a_dead_letter() -> None:
+    async with running() as bench:
+        bench.bad = {0}
+        bench.take(delivery(kind="merge", number=0, offset=0))
+        await bench.until(lambda: bench.done() == 1)
+        assert bench.log == ["merge 0", "letter 0", "done 0:1"]
+
+
+async def test_a_merge_waits_out_an_outage_like_any_element() -> None:
+    async with running(max_elements=1) as bench:
+        bench.answers = [Answer(Verdict.AGAIN, 503), Answer(Verdict.PAUSE, 401)]
+        bench.take(delivery(kind="merge", number=0, offset=0), *numbered(1, 1))
+        await bench.until(lambda: bench.done() == 2)
+        assert bench.log == ["merge 0"] * 3 + ["done 0:1", "call 1", "done 0:2"]
 
 
 # -- giving partitions back ---------------------------------------------------------------------

@@ -11,7 +11,10 @@ from pipeline import RULES, delivered
 from prometheus_client import CollectorRegistry
 from records import NOW_MS, Record, record_of, state, ticket, webhook
 
+from events.configurations import Configurations
 from events.elements import Delivery
+from events.envelope import Envelope
+from events.keys import scoped
 from intercom.config import IntercomConfig
 from intercom.enrichment import Found, Outcome, Unavailable, Wanted
 from intercom.errors import IntercomRefused, IntercomUnavailable
@@ -51,8 +54,8 @@ class Set:
     def __init__(self, outcome: Outcome) -> None:
         self.looks = Looks(outcome)
         self.metrics = Metrics(CollectorRegistry())
-        self.contacts = Contacts(lambda: RULES)
-        self.enrichment = Enrichment(self.contacts, self.looks, self.metrics)
+        self.contacts = Contacts(lambda _: RULES)
+        self.enrichment = Enrichment(self.contacts, {"default": self.looks}, self.metrics)
 
     def counted(self, outcome: str) -> float | None:
         return self.metrics.registry.get_sample_value(
@@ -123,6 +126,28 @@ async def test_a_refusal_is_shouted_once_until_all_is_well_again(
     one.looks.outcome = AWAY
     await emails(one, "c7")
     assert len(caplog.records) == 3
+
+
+async def test_each_configuration_asks_its_own_intercom_and_one_without_asks_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    here, there = Looks(FOUND), Looks(REFUSED)
+    contacts = Contacts(lambda _: RULES, configurations=Configurations(("Main", "eu", "us")))
+    enrichment = Enrichment(contacts, {"Main": here, "eu": there}, Metrics(CollectorRegistry()))
+    [envelope] = [Envelope.from_record(one.value, one.headers) for one in tickets("c1")]
+    records = [
+        record_of(replace(envelope, config=config), scoped(scope, "c1"))
+        for config, scope in (("Main", ""), ("eu", "eu"), ("us", "us"))
+    ]
+    state_ = State(DictRows())
+    step = await enrichment.prepare(records, state_)
+    assert (here.asked, there.asked) == ([Wanted("c1")], [Wanted("c1")])
+    made = delivered(step(records, state_, NOW_MS))
+    assert [(each.config, each.kind) for each in made] == [
+        ("Main", "user"), ("Main", "event"), ("eu", "event"), ("us", "event"),
+    ]  # fmt: skip
+    [said] = caplog.records
+    assert said.getMessage().startswith("configuration eu: Intercom cannot be asked")
 
 
 class Source:
