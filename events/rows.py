@@ -42,8 +42,9 @@ class Membership:
 class TicketState:
     """A ticket's last known state. ``key`` tells two states apart; times in milliseconds.
 
-    ``announced`` is False while the state was only seen in passing (on a topic that is not about the
-    state): the notification that reports the change may still be on its way.
+    ``at`` is the latest time for which it was told, ``since`` when the ticket came to it, 0 where that is
+    not known. ``announced`` is False while the state was only seen in passing (on a topic that is not
+    about the state): the notification that reports the change may still be on its way.
     """
 
     key: str
@@ -54,6 +55,7 @@ class TicketState:
     created_sent: bool = False
     reopened: int = 0
     announced: bool = True
+    since: int = 0
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from mappings.merging import Merges
 from mappings.moment import CONTACT_DELETED, Moment
 from mappings.report import Report, note
 from mappings.rule import Rule
-from mappings.rule_folder import read_rule_folder
+from mappings.rule_folder import RuleFolder, read_rule_folder
 from mappings.safety import MAX_STRING_LENGTH, MAX_USER_ATTRIBUTES
 
 DEFAULT_IDENTITY = ("external_id", "intercom_id")
@@ -85,12 +85,19 @@ def load(
     ``deletes`` whether a contact's end deletes its user. Raises RulesNotFound, InvalidRule, and
     MappingError for an identity that is unknown.
     """
+    folder = read_rule_folder(path)
+    return compile_folder(folder, identity=identity, merges=merges, deletes=deletes)
+
+
+def compile_folder(
+    folder: RuleFolder, *, identity: Sequence[str], merges: Merges, deletes: bool
+) -> RuleSet:
+    """The rules of files that were read already. Raises InvalidRule, and MappingError as ``load``."""
     for source in identity:
         if source not in IDENTITY_SOURCES:
             raise MappingError(
                 f"identity: unknown source {source!r}; known: {', '.join(IDENTITY_SOURCES)}"
             )
-    folder = read_rule_folder(path)
     rules = tuple(compile_rule(entry) for entry in folder.rules)
     version = _version(folder.files, identity, merges, deletes)
     return RuleSet(version, tuple(identity), rules, merges, deletes)

@@ -279,6 +279,11 @@ class MappingSettings(Section):
     path: Annotated[
         Path | None, AfterValidator(_existing), Expect("a folder of *.yaml files, or one such file")
     ] = Field(default=None, description="Rules of your own. Empty: those that come with moebridge.")
+    reload_s: Annotated[float, Ge(0), Le(3600)] = Field(
+        default=5.0,
+        description="How often a worker looks whether these files have changed, in seconds. What two "
+        "looks in a row find the same is compiled, tested and put in force. 0: only at SIGHUP.",
+    )
     identity: Annotated[
         tuple[IdentitySource, ...],
         NoDecode,

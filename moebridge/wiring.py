@@ -8,7 +8,8 @@ from typing import Any
 from ingest.config import IngestConfig, Senders
 from ingest.publisher import KafkaPublisher
 from intercom.config import IntercomConfig
-from mappings.rules import RuleSet, load
+from mappings.rules import RuleSet
+from moebridge.mapping_reload import Mappings, checked_rules, rule_files
 from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
 from moengage.client import MoEngageConfig
 from streams.app import AppConfig
@@ -81,13 +82,18 @@ def publisher(settings: Settings) -> KafkaPublisher:
 
 
 def rules(mapping: MappingSettings) -> RuleSet:
-    """The compiled rules of a configuration. Raises MappingError with the file and line."""
-    return load(mapping.path, identity=mapping.identity, merges=mapping.merges, deletes=mapping.deletes)
+    """The rules of a configuration, compiled and tested. Raises MappingError with the file and line."""
+    return checked_rules(rule_files(mapping), mapping)
 
 
 def rule_sets(settings: Settings) -> dict[str, RuleSet]:
-    """The compiled rules of every configuration, by its name. Raises MappingError."""
+    """The rules of every configuration, by its name, compiled and tested. Raises MappingError."""
     return {name: rules(one.mapping) for name, one in settings.by_name().items()}
+
+
+def mappings(settings: Settings) -> Mappings:
+    """The same for a worker, which may have them changed while it runs. Raises MappingError."""
+    return Mappings({name: one.mapping for name, one in settings.by_name().items()})
 
 
 def moengage_config(moengage: MoEngageSettings) -> MoEngageConfig:

@@ -30,7 +30,7 @@ from mappings.identity import customer_id_of_row
 from mappings.moment import CONTACT, CONTACT_DELETED, Moment
 from mappings.partner import is_partner
 from mappings.rules import RuleSet, map_moment
-from mappings.tickets import stated_previous, stated_previous_id, ticket_view
+from mappings.tickets import ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
 from streams.stages import completing, contact_row, customer_ids
@@ -240,16 +240,14 @@ class _Work:
             return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
         for reference in completing.references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
-        news = contact_row.take_ticket(
-            row, envelope.topic, view, stated_previous(item), stated_previous_id(item)
-        )
+        news = contact_row.take_ticket(row, envelope.topic, view)
         at = envelope.occurred_at
         if news.created:
             happened.add("ticket_created")
             at = view.created_at or at
         if news.changed:
             happened.add("ticket_state_changed")
-            at = view.state.at or at
+            at = news.at or at
         if not news.created and not news.changed:
             self.result.counts["no_change"] += 1
         return Moment(

@@ -108,6 +108,7 @@ class Bridge:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "moebridge", "worker", *options,
                 env={**os.environ, **settings}, stdout=output, stderr=output, cwd=self.folder,
+                start_new_session=True,  # without a terminal, as a service has none
             )  # fmt: skip
         worker = WorkerProcess(process, f"http://127.0.0.1:{port}", log)
         self.workers.append(worker)
@@ -170,9 +171,14 @@ class Bridge:
 
 @asynccontextmanager
 async def bridge(
-    bootstrap_servers: str, prefix: str, folder: Path, *,
-    replication: int = 1, before_moengage: Iterable[Middleware] = (), others: tuple[Senders, ...] = (),
-) -> AsyncIterator[Bridge]:  # fmt: skip
+    bootstrap_servers: str,
+    prefix: str,
+    folder: Path,
+    *,
+    replication: int = 1,
+    before_moengage: Iterable[Middleware] = (),
+    others: tuple[Senders, ...] = (),
+) -> AsyncIterator[Bridge]:
     """A bridge without workers; whatever is left running is killed at the end.
 
     ``before_moengage`` are middlewares of the sandbox, for tests that look at each call. ``others`` may

@@ -104,7 +104,7 @@ def test_a_ticket_that_moved() -> None:
     row = contact_row(None, COMPANY)
     row.tickets["9001"] = state("3", "resolved", "Fixed")
     row.tickets["9001"].reopened = 2
-    previous = state("2", "in_progress", "Working", "On it", at=1_763_998_000_500)
+    previous = state("2", "in_progress", "Working", "On it", since=1_763_998_000_500)
     what = moment(
         "ticket_state_changed",
         row=row,
@@ -112,6 +112,7 @@ def test_a_ticket_that_moved() -> None:
         previous=previous,
         document=notification("ticket.state.updated", TICKET),
         topic="ticket.state.updated",
+        at=1_763_999_000_000,
     )
     assert event_of(what) == EventElement(
         "cust-77",
@@ -146,13 +147,13 @@ def test_a_ticket_that_moved() -> None:
             "ticket_screens_count": 2,
             "ticket_screens_names": ["a.png", "b.png"],
         },
-        OCCURRED_AT,
+        1_763_999_000_000,
     )
 
 
-@pytest.mark.parametrize("began", [0, 1_763_999_500_000])
+@pytest.mark.parametrize("began", [0, OCCURRED_AT + 1])
 def test_a_time_in_a_state_that_is_not_known_is_not_told(began: int) -> None:
-    previous = state("2", "in_progress", at=began)
+    previous = state("2", "in_progress", at=OCCURRED_AT - 5000, since=began)
     event = event_of(moment("ticket_state_changed", ticket=view(TICKET), previous=previous))
     assert "seconds_in_previous_state" not in event.attributes
 
