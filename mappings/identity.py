@@ -37,12 +37,6 @@ def customer_id_of_row(row: ContactRow, order: tuple[str, ...]) -> str:
     return _of_row(row, row.profile.get("email"), order)
 
 
-def _contact_id(row: ContactRow) -> str:
-    """Intercom's id, also of a contact whose row began under another one and that Intercom told of."""
-    own_id = row.profile.get("id")
-    return own_id if isinstance(own_id, str) and own_id else row.contact_id
-
-
 def _of_row(row: ContactRow, email: object, order: tuple[str, ...]) -> str:
     if row.merged_into:
         return row.merged_into
