@@ -37,12 +37,6 @@ def customer_id_of_row(row: ContactRow, order: tuple[str, ...]) -> str:
     return _of_row(row, row.profile.get("email"), order)
 
 
-def _contact_id(row: ContactRow) -> str:
-    """Intercom's id, also of a contact whose row began under another one and that Intercom told of."""
-    own_id = row.profile.get("id")
-    return own_id if isinstance(own_id, str) and own_id else row.contact_id
-
-
 def _of_row(row: ContactRow, email: object, order: tuple[str, ...]) -> str:
     if row.merged_into:
         return row.merged_into
@@ -59,3 +53,9 @@ def _of_row(row: ContactRow, email: object, order: tuple[str, ...]) -> str:
         return chosen
     # Only an id that is no id of Intercom's can be too long.
     return "intercom:" + hashlib.sha256(contact_id.encode()).hexdigest()
+
+
+def _contact_id(row: ContactRow) -> str:
+    """Intercom's id, which a row under a connector's name for somebody has once Intercom has told."""
+    own = row.profile.get("id")
+    return own if isinstance(own, str) and own else row.contact_id

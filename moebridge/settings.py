@@ -198,10 +198,24 @@ class IngestSettings(Section):
     max_in_flight: Annotated[int, Ge(1), Le(100_000)] = Field(
         default=2000, description="Requests in work at once; one more is answered with 429."
     )
+    max_in_flight_bytes: Annotated[int, Ge(10_000_000), Le(10_000_000_000)] = Field(
+        default=64_000_000,
+        description="Bytes of their bodies together, and of records that wait for the broker; more is "
+        "answered with 429.",
+    )
     answer_deadline_s: Annotated[float, Gt(0), Le(4.5)] = Field(
         default=1.5,
         description="How long the broker may take to confirm an event before the answer is 429, in "
         "seconds. Intercom waits for 5.",
+    )
+    spool_dir: Annotated[Path | None, Expect("a folder of this process alone")] = Field(
+        default=None,
+        description="Where events are kept on disk while the broker is away; they are answered with 200 "
+        "and handed on in order when it is back. Empty: they are answered with 429.",
+    )
+    spool_max_bytes: Annotated[int, Ge(20_000_000), Le(1_000_000_000_000)] = Field(
+        default=1_000_000_000,
+        description="Most bytes of the spool; what it cannot take is answered with 429.",
     )
     retry_after_s: Annotated[int, Ge(1), Le(3600)] = Field(
         default=5, description="What such an answer says in Retry-After, in seconds."

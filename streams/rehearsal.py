@@ -181,9 +181,11 @@ def run_tests(
 ) -> list[TestResult]:
     """Run the tests in the rule files at ``path``; without one, those of the shipped rules.
 
-    Arguments and exceptions are those of ``mappings.rules.load``; and it raises InvalidRule for a test
-    that cannot be meant.
+    The shipped tests say what comes of the defaults, so they run with these. Arguments and exceptions
+    are those of ``mappings.rules.load``; and it raises InvalidRule for a test that cannot be meant.
     """
+    if path is None:
+        identity, merges, deletes = DEFAULT_IDENTITY, "intercom_ids", False
     folder = read_rule_folder(path)
     rules = compile_folder(folder, identity=identity, merges=merges, deletes=deletes)
     return run_folder_tests(rules, folder)

@@ -135,8 +135,6 @@ def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tu
         if not member:
             tie.ended_at = max(tie.ended_at, at)
         return None
-    if member and at < row.listed_at:
-        return None  # it began and ended between two lists, the newer of which did not have it
     tie.at, tie.member, tie.confirmed_at = at, member, at
     if not member:
         tie.ended_at, tie.snapshot, tie.snapshot_at = at, None, 0

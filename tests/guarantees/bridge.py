@@ -20,7 +20,7 @@ from aiohttp.typedefs import Middleware
 
 from events.topics import EVENTS, topic_name
 from ingest.app import create_app as create_front_door
-from ingest.config import IngestConfig
+from ingest.config import IngestConfig, Senders
 from ingest.publisher import KafkaPublisher
 from ingest.signature import HEADER, sign
 from moebridge.brokers.ports import free_ports
@@ -177,10 +177,12 @@ async def bridge(
     *,
     replication: int = 1,
     before_moengage: Iterable[Middleware] = (),
+    others: tuple[Senders, ...] = (),
 ) -> AsyncIterator[Bridge]:
     """A bridge without workers; whatever is left running is killed at the end.
 
-    ``before_moengage`` are middlewares of the sandbox, for tests that look at each call.
+    ``before_moengage`` are middlewares of the sandbox, for tests that look at each call. ``others`` may
+    send to further configurations, which the worker's settings are to name.
     """
     async with AsyncExitStack() as stack:
         await create_topics(
@@ -190,7 +192,7 @@ async def bridge(
         publisher = KafkaPublisher(bootstrap_servers, topic_name(EVENTS, prefix))
         await publisher.start()
         stack.push_async_callback(publisher.close, 2.0)
-        config = IngestConfig((SECRET,), ((WORKSPACE, KEY),), topic_prefix=prefix)
+        config = IngestConfig((SECRET,), ((WORKSPACE, KEY),), topic_prefix=prefix, others=others)
         front = create_front_door(config, publisher, now_ms=lambda: time.time_ns() // 1_000_000)
         sandbox = create_sandbox(SandboxConfig(workspace_id=WORKSPACE, api_key=KEY))
         sandbox.middlewares.extend(before_moengage)

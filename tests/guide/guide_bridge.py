@@ -6,22 +6,27 @@ import itertools
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from aiohttp.test_utils import TestServer
-from bridge import KEY, WORKSPACE, Bridge, bridge
+from aiohttp.typedefs import Middleware
+from bridge import KEY, SECRET, WORKSPACE, Bridge, bridge
 from heard import Element, Event, IntercomHeard, MoEngageHeard
 from intercom_says import Body, custom_event
 from payloads import notification
 from people import Person
 
 from ingest.basic_auth import basic_header
+from ingest.config import Senders
 from intercom.sandbox.app import create_app as create_intercom
-from intercom.sandbox.config import SandboxConfig
+from intercom.sandbox.config import SandboxConfig as IntercomSandbox
+from moengage.sandbox.app import create_app as create_moengage
+from moengage.sandbox.config import SandboxConfig as MoEngageSandbox
 
 TOKEN = "token-of-the-guide"
 #: The last thing that is told before news are read, and no news itself.
@@ -30,8 +35,9 @@ END = "end_of_news"
 
 @dataclass
 class Guide:
-    """The bridge, Intercom's sandbox beside it, and how far each customer's elements were read."""
+    """A configuration of the bridge, the sandboxes, and how far each customer's elements were read."""
 
+    configuration: Configuration
     one: Bridge
     moengage: MoEngageHeard
     intercom: IntercomHeard
@@ -48,13 +54,21 @@ class Guide:
         return str(told["id"])
 
     async def connector(
-        self, kind: str, body: Body | bytes, *, method: str = "POST", query: str = "?configName=default",
-        key: str = KEY,
+        self, kind: str, body: Body | bytes, *, method: str = "POST", query: str | None = None,
+        key: str = "",
     ) -> int:  # fmt: skip
-        """Send a connector's or a Series webhook's body to the endpoint ``kind``; the status."""
-        url = f"{self.one.front_url}/v1/partner/intercom/{kind}{query}"
+        """Send a connector's or a Series webhook's body to the endpoint ``kind``; the status.
+
+        ``query`` and ``key`` are the configuration's own, unless something else is to be tried.
+        """
+        own = self.configuration
+        url = f"{self.one.front_url}/v1/partner/intercom/{kind}"
+        url += f"?configName={own.name}" if query is None else query
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", "Authorization": basic_header(WORKSPACE, key)}
+        headers = {
+            "Content-Type": "application/json",
+            "Authorization": basic_header(own.workspace, key or own.key),
+        }
         async with self.one.session.request(method, url, data=data, headers=headers) as answer:
             self.answer = await answer.text()
             return answer.status
@@ -65,8 +79,12 @@ class Guide:
         A last event of the same contact takes the same way, one record behind the other; when it is
         there, so is all that was before it.
         """
+        return await self.news_of(person.customer_id, person)
+
+    async def news_of(self, customer_id: str, person: Person) -> list[Element]:
+        """The same where MoEngage knows the contact by another id than its own."""
         await self.webhook("event.created", custom_event(person, END))
-        return await self._news_before_end(person.customer_id)
+        return await self._news_before_end(customer_id)
 
     async def connector_news(self, customer_id: str, **named: str) -> list[Element]:
         """The same of somebody whom only connectors have named, by customer id or as in ``named``."""
@@ -79,10 +97,13 @@ class Guide:
         """Wait for an element that has not been read; nothing is counted as read."""
 
         def look() -> Element | None:
-            unread = self.moengage.of(person.customer_id)[self._read.get(person.customer_id, 0) :]
-            return next((element for element in unread if wanted(element)), None)
+            return next((element for element in self.unread(person) if wanted(element)), None)
 
         return await self.moengage.until(look, what)
+
+    def unread(self, person: Person) -> list[Element]:
+        """What has come of a contact since its news were read."""
+        return self.moengage.of(person.customer_id)[self._read.get(person.customer_id, 0) :]
 
     async def user(self, customer_id: str) -> dict[str, Any] | None:
         """A user's attributes as MoEngage has them now; None where there is no such user."""
@@ -117,31 +138,71 @@ def _is_end(element: Element) -> bool:
     return isinstance(element, Event) and element.name == END
 
 
-@asynccontextmanager
-async def guide_bridge(broker: Any, folder: Path, **env: str) -> AsyncIterator[Guide]:
-    """A bridge with a worker, and Intercom's sandbox, which the worker asks unless ``env`` unsets it.
+@dataclass(frozen=True)
+class Configuration:
+    """One Intercom workspace, one MoEngage workspace, and the mapping between them.
 
-    ``broker`` is the fixture of that name. Beside a settings' variable, "" unsets it.
+    ``settings`` are those of its mapping, as variables write them. Only with ``asks`` it has a token for
+    Intercom's REST API.
     """
-    prefix = f"g{uuid.uuid4().hex[:8]}."
-    moengage, intercom = MoEngageHeard(), IntercomHeard(time.time)
-    app = create_intercom(SandboxConfig(access_token=TOKEN))
-    app.middlewares.append(intercom.note)
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
-        url = str(server.make_url("")).rstrip("/")
-        one = await stack.enter_async_context(
-            bridge(broker.bootstrap_servers, prefix, folder, before_moengage=[moengage.note])
-        )
+
+    name: str
+    secret: str = SECRET
+    workspace: str = WORKSPACE
+    key: str = KEY
+    settings: Mapping[str, str] = field(default_factory=dict)
+    asks: bool = False
+
+    def env(self, moengage_url: str, intercom_url: str) -> dict[str, str]:
+        """The worker's settings."""
         settings = {
-            "MOEBRIDGE_INTERCOM__ACCESS_TOKEN": TOKEN,
-            "MOEBRIDGE_INTERCOM__BASE_URL": url,
-            "MOEBRIDGE_DELIVERY__LINGER_MS": "5",
-            **env,
+            "MOENGAGE__WORKSPACE_ID": self.workspace,
+            "MOENGAGE__API_KEY": self.key,
+            "MOENGAGE__BASE_URL": moengage_url,
+            "INTERCOM__BASE_URL": intercom_url,
+            **{f"MAPPING__{name}": value for name, value in self.settings.items()},
         }
+        if self.asks:
+            settings["INTERCOM__ACCESS_TOKEN"] = TOKEN
+        section = "" if self.name == "default" else f"CONFIGURATIONS__{self.name.upper()}__"
+        return {f"MOEBRIDGE_{section}{name}": value for name, value in settings.items()}
+
+
+@asynccontextmanager
+async def guide_bridge(
+    broker: Any, folder: Path, default: Configuration, *others: Configuration
+) -> AsyncIterator[dict[str, Guide]]:
+    """A bridge with one worker for all these configurations, by name, and Intercom's sandbox beside it.
+
+    ``broker`` is the fixture of that name.
+    """
+    heard, intercom = MoEngageHeard(), IntercomHeard(time.time)
+    senders = tuple(Senders(each.name, (each.secret,), ((each.workspace, each.key),)) for each in others)
+    async with AsyncExitStack() as stack:
+
+        async def served(app: web.Application, middleware: Middleware | None = None) -> str:
+            app.middlewares.extend([middleware] if middleware else [])
+            server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
+            return str(server.make_url("")).rstrip("/")
+
+        intercom_url = await served(create_intercom(IntercomSandbox(access_token=TOKEN)), intercom.note)
+        one = await stack.enter_async_context(
+            bridge(
+                broker.bootstrap_servers, f"g{uuid.uuid4().hex[:8]}.", folder,
+                before_moengage=[heard.note], others=senders,
+            )
+        )  # fmt: skip
+        guides = {default.name: Guide(default, one, heard, intercom, intercom_url)}
+        for each in others:
+            heard = MoEngageHeard()
+            sandbox = MoEngageSandbox(workspace_id=each.workspace, api_key=each.key)
+            url = await served(create_moengage(sandbox), heard.note)
+            guides[each.name] = Guide(
+                each, replace(one, sandbox_url=url, secret=each.secret), heard, intercom, intercom_url
+            )
+        env = {"MOEBRIDGE_DELIVERY__LINGER_MS": "5"}
+        for guide in guides.values():
+            env |= guide.configuration.env(guide.one.sandbox_url, intercom_url)
         # Until the last test of the session the worker waits for more, and should do so in silence.
-        options = ["--embedded-broker"] if broker.kind == "embedded" else []
-        await one.start_worker(
-            options=options, **{name: value for name, value in settings.items() if value}
-        )
-        yield Guide(one, moengage, intercom, url)
+        await one.start_worker(options=["--embedded-broker"] if broker.kind == "embedded" else [], **env)
+        yield guides

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -34,7 +34,22 @@ class Event:
     topic: str = field(compare=False, default="")
 
 
-Element = User | Event
+@dataclass(frozen=True)
+class Merged:
+    """Another user was merged into this one."""
+
+    customer_id: str
+    attributes: ClassVar[dict[str, Any]] = {}
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """The user is to be deleted."""
+
+    attributes: ClassVar[dict[str, Any]] = {}
+
+
+Element = User | Event | Merged | Deleted
 
 
 class MoEngageHeard:
@@ -48,9 +63,9 @@ class MoEngageHeard:
     async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let the sandbox answer, and note what it took."""
         response = await handler(request)
-        if request.path.startswith("/v1/transition") and response.status == 200:
-            for element in json.loads(await request.read())["elements"]:
-                self._taken.setdefault(element["customer_id"], []).append(_element(element))
+        if request.path.startswith("/v1/") and response.status == 200:
+            for customer_id, element in _elements(request.path, json.loads(await request.read())):
+                self._taken.setdefault(customer_id, []).append(element)
             async with self._news:
                 self._news.notify_all()
         return response
@@ -68,6 +83,18 @@ class MoEngageHeard:
                 return found
         except TimeoutError:
             raise AssertionError(f"MoEngage did not hear within {timeout} s: {what}") from None
+
+
+def _elements(path: str, body: dict[str, Any]) -> Iterator[tuple[str, Element]]:
+    """Each element of a call, with the customer whose it is; of a merge, the one that is kept."""
+    if path.endswith("/customer/merge"):
+        for pair in body["merge_data"]:
+            yield pair["retained_user"], Merged(pair["merged_user"])
+    elif path.endswith("/customer/delete"):
+        yield body["identity_value"], Deleted()
+    else:
+        for element in body["elements"]:
+            yield element["customer_id"], _element(element)
 
 
 def _element(element: dict[str, Any]) -> Element:

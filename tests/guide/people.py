@@ -6,8 +6,11 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+from bridge import PARTITIONS
 from intercom_says import iso
 from payloads import BEGAN
+
+from events.keys import partition_for
 
 _NUMBERS = itertools.count(1)
 
@@ -59,6 +62,15 @@ class Person:
             "company_ids": list(companies),
             **fields,
         }
+
+    def neighbour(self) -> Person:
+        """Somebody else whose events take the same way, record behind record, to MoEngage and there."""
+
+        def way(person: Person) -> list[int]:
+            keys = (person.contact_id, person.customer_id)
+            return [partition_for(key.encode(), PARTITIONS) for key in keys]
+
+        return next(person for person in iter(new_person, self) if way(person) == way(self))
 
     def reference(self) -> dict[str, Any]:
         """What a ticket or a conversation says of it."""

@@ -145,16 +145,3 @@ async def test_series_webhook_about_an_event(guide: Guide, someone: Person, meth
     assert event == Event("webinar_joined", {"minutes": 12})
     assert isinstance(event, Event)
     assert event.at == iso(30)
-
-
-@pytest.mark.parametrize("query", ["", "?configName=default"])
-async def test_config_name_known(guide: Guide, someone: Person, query: str) -> None:
-    assert await guide.connector("users", guides_body(someone), query=query) == 200
-    assert await guide.news(someone) == [User(USER | {"intercom_id": someone.contact_id})]
-
-
-async def test_config_name_unknown(guide: Guide, someone: Person) -> None:
-    """404, the known names hidden, and nothing is taken."""
-    assert await guide.connector("users", guides_body(someone), query="?configName=other") == 404
-    assert "default" not in guide.answer
-    assert await guide.news(someone) == []

@@ -158,4 +158,4 @@ async def test_enrichment_without_a_token(own: Guide, someone: Person) -> None:
     [event] = await own.news(someone)
     assert event.attributes["ticket_number"] == someone.contact_id
     assert "company_name" not in event.attributes
-    assert own.intercom.calls == []
+    assert own.intercom.about(someone.contact_id, someone.customer_id, someone.email) == []

@@ -20,6 +20,8 @@ ROWS = (
     "Users and leads: subscriptions",
     "Users and leads: archived, unarchived",
     "Users and leads: signed up",
+    "Users and leads: merged",
+    "Users and leads: deleted",
     "Companies: attributes",
     "Companies: several",
     "Companies: attached, detached, updated, deleted",
@@ -37,6 +39,7 @@ ROWS = (
     "Method 1, approach B: how",
     "Method 2",
     "configName",
+    "Several configurations in one process",
 )
 
 
