@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 from aiokafka import AIOKafkaConsumer
+from prometheus_client import CollectorRegistry
 
 from events.topics import COMPANIES, CONTACTS, DELIVERIES, EVENTS, topic_name
 from ingest.server import serve
@@ -128,7 +129,7 @@ async def front_door(settings: Settings, *, ready: bool) -> AsyncIterator[int]:
     """The front door on a free port; where it can be, once its broker takes records."""
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    published = publisher(settings)
+    published = publisher(settings, CollectorRegistry())
     running = asyncio.create_task(
         serve(
             ingest_config(settings), published, host="127.0.0.1", port=0,
