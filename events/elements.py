@@ -1,19 +1,31 @@
-"""What the mapping makes and moengage.deliveries carries: one element of a MoEngage bulk request."""
+"""What is made of Intercom's events and what moengage.deliveries carries: one element a record.
+
+Users and events go to MoEngage in bulk requests; a merge and a delete are calls of their own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 from events.errors import InvalidRecord
 
-Kind = Literal["user", "event"]
+Kind = Literal["user", "event", "merge", "delete"]
+
+_KINDS: Mapping[bytes, Kind] = {
+    b"user": "user",
+    b"event": "event",
+    b"merge": "merge",
+    b"delete": "delete",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class UserElement:
     """Create or update a MoEngage user."""
+
+    kind: ClassVar[Kind] = "user"
 
     customer_id: str
     attributes: Mapping[str, Any]
@@ -23,13 +35,34 @@ class UserElement:
 class EventElement:
     """Something that a MoEngage user did or met. ``occurred_at`` is in milliseconds."""
 
+    kind: ClassVar[Kind] = "event"
+
     customer_id: str
     name: str
     attributes: Mapping[str, Any]
     occurred_at: int
 
 
-Element = UserElement | EventElement
+@dataclass(frozen=True, slots=True)
+class MergeElement:
+    """Merge the user ``merged_id`` into ``customer_id``, which is kept. MoEngage cannot undo it."""
+
+    kind: ClassVar[Kind] = "merge"
+
+    customer_id: str
+    merged_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteElement:
+    """Delete a MoEngage user. After a day MoEngage cannot undo it."""
+
+    kind: ClassVar[Kind] = "delete"
+
+    customer_id: str
+
+
+Element = UserElement | EventElement | MergeElement | DeleteElement
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +70,28 @@ class Delivery:
     """A record of moengage.deliveries: a rendered element (``body``) and where it comes from.
 
     ``delivery_id`` is deterministic: the event id and the element's place among those of the event.
-    ``config`` is the configuration whose MoEngage workspace it goes to; "" is the default one, for
-    records from before there were others. Times are milliseconds.
+    ``customer_id`` is the record's key: whose elements it keeps its place among. With ``then`` the record
+    is not sent when its turn comes but put among the elements of that customer id, where it is sent: a
+    merge has its place in both (docs/decisions/0011-merges-and-deletes.md). ``config`` names the
+    configuration whose MoEngage workspace it goes to; "" is the default one, for records from before
+    there were others. Times are milliseconds.
     """
 
     delivery_id: str
     event_id: str
     kind: Kind
-    name: str  # the event's name; "" for a user
+    name: str  # the event's name; "" for any other kind
     customer_id: str
     mapping_version: str
     received_at: int
     occurred_at: int
     body: bytes = field(repr=False)
     config: str = ""
+    then: str = ""
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Everything but the key (customer id) and the value (body)."""
-        return [
+        headers = [
             ("delivery_id", self.delivery_id.encode()),
             ("event_id", self.event_id.encode()),
             ("kind", self.kind.encode()),
@@ -64,6 +101,13 @@ class Delivery:
             ("occurred_at", b"%d" % self.occurred_at),
             ("config", self.config.encode()),
         ]
+        if self.then:
+            headers.append(("then", self.then.encode()))
+        return headers
+
+    def onward(self) -> Delivery:
+        """The same among the elements of ``then``, to be sent there."""
+        return replace(self, customer_id=self.then, then="")
 
     @classmethod
     def from_record(
@@ -74,13 +118,14 @@ class Delivery:
         if not key or not value:
             raise InvalidRecord("a delivery needs a customer id as its key and a body as its value")
         try:
-            kind = fields["kind"].decode()
-            if kind not in ("user", "event"):
-                raise InvalidRecord(f"header 'kind': expected user or event, got {kind!r}")
+            kind = _KINDS.get(fields["kind"])
+            if kind is None:
+                expected = ", ".join(_KINDS.values())
+                raise InvalidRecord(f"header 'kind': expected one of {expected}, got {fields['kind']!r}")
             return cls(
                 delivery_id=fields["delivery_id"].decode(),
                 event_id=fields["event_id"].decode(),
-                kind="user" if kind == "user" else "event",
+                kind=kind,
                 name=fields["name"].decode(),
                 customer_id=key.decode(),
                 mapping_version=fields["mapping_version"].decode(),
@@ -88,6 +133,7 @@ class Delivery:
                 occurred_at=int(fields["occurred_at"]),
                 body=value,
                 config=fields.get("config", b"").decode(),
+                then=fields.get("then", b"").decode(),
             )
         except KeyError as error:
             raise InvalidRecord(f"header {error.args[0]!r}: missing") from None

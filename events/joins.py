@@ -1,8 +1,9 @@
-"""The two messages of the join between contacts and companies.
+"""The messages that rows send each other: the two of the join of contacts and companies, and a merge's.
 
 A contact tells a company of a membership that began or ended (on intercom.companies); the company
-answers, and tells every member when it changes, with a snapshot of itself (on intercom.contacts).
-Both travel in the envelope of the event that caused them, with a header that says what they are.
+answers, and tells every member when it changes, with a snapshot of itself (on intercom.contacts). A
+contact that was merged into another tells that one under which customer id it was known.
+All travel in the envelope of the event that caused them, with a header that says what they are.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ from events.errors import InvalidRecord
 
 KIND_HEADER = "kind"
 
-MessageKind = Literal["event", "membership", "snapshot"]
+MessageKind = Literal["event", "membership", "snapshot", "merged"]
 
-_KINDS: Mapping[bytes, MessageKind] = {b"membership": "membership", b"snapshot": "snapshot"}
+_KINDS: Mapping[bytes, MessageKind] = {
+    b"membership": "membership",
+    b"snapshot": "snapshot",
+    b"merged": "merged",
+}
 
 
 def kind_of_record(headers: Iterable[tuple[str, bytes]]) -> MessageKind:
@@ -85,6 +90,25 @@ class CompanySnapshot:
         ):
             raise InvalidRecord("snapshot: expected company_id, profile and at")
         return cls(company_id, profile, at)
+
+
+@dataclass(frozen=True, slots=True)
+class MergedContact:
+    """A contact that MoEngage knows under ``customer_id`` was merged into the one that is told."""
+
+    customer_id: str
+
+    def record(self, cause: Envelope) -> tuple[bytes, list[tuple[str, bytes]]]:
+        """Value and headers of the record."""
+        return encode({"customer_id": self.customer_id}), [*cause.headers(), (KIND_HEADER, b"merged")]
+
+    @classmethod
+    def from_envelope(cls, envelope: Envelope) -> MergedContact:
+        """Read it back. Raises InvalidJson, InvalidPayload, InvalidRecord."""
+        customer_id = decode_object(envelope.payload).get("customer_id")
+        if not isinstance(customer_id, str) or not customer_id:
+            raise InvalidRecord("merged: expected customer_id")
+        return cls(customer_id)
 
 
 def carrying(envelope: Envelope, payload: bytes) -> Envelope:

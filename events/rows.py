@@ -42,8 +42,9 @@ class Membership:
 class TicketState:
     """A ticket's last known state. ``key`` tells two states apart; times in milliseconds.
 
-    ``announced`` is False while the state was only seen in passing (on a topic that is not about the
-    state): the notification that reports the change may still be on its way.
+    ``at`` is the latest time for which it was told, ``since`` when the ticket came to it, 0 where that is
+    not known. ``announced`` is False while the state was only seen in passing (on a topic that is not
+    about the state): the notification that reports the change may still be on its way.
     """
 
     key: str
@@ -54,6 +55,7 @@ class TicketState:
     created_sent: bool = False
     reopened: int = 0
     announced: bool = True
+    since: int = 0
 
 
 @dataclass(slots=True)
@@ -73,6 +75,14 @@ class ContactRow:
     partner_at: int = 0
     #: When the newest whole list of companies was told, ms.
     listed_at: int = 0
+    #: The MoEngage id that elements were last handed on under, by the identity rule; "" before the first.
+    customer_id: str = ""
+    #: Whether Intercom made that id up (mappings.merging).
+    id_made_up: bool = False
+    #: Ids whose users are merged into this contact's as soon as there is one.
+    merging: list[str] = field(default_factory=list)
+    #: The MoEngage id that this contact's events go to since it was merged into another contact.
+    merged_into: str = ""
 
     def encode(self) -> bytes:
         """The row's bytes."""

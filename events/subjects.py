@@ -38,6 +38,8 @@ def subjects_of(source: Source, topic: str, document: Mapping[str, Any]) -> Subj
         return Subjects(contacts=_ids([_partner_contact(document)]))
     item = item_of(document)
     family = topic.partition(".")[0]
+    if topic == "contact.merged":  # the item is the contact that is left
+        return Subjects(contacts=_ids([item.get("id"), merged_from(item)]))
     if family in ("contact", "visitor", "granular"):
         return Subjects(contacts=_ids([_mapping(item.get("contact"), item).get("id")]))
     if family == "company":
@@ -61,6 +63,14 @@ def is_id(value: Any) -> TypeGuard[str]:
 def item_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """``data.item`` of a notification; empty where there is none."""
     return _mapping(_mapping(document.get("data"), {}).get("item"), {})
+
+
+def merged_from(item: Mapping[str, Any]) -> Any:
+    """The id of the contact that was merged into the item of contact.merged.
+
+    Documented as ``merged_from: {type, id}``; captured payloads leave it out, so it may be None.
+    """
+    return _mapping(item.get("merged_from"), {}).get("id")
 
 
 def ticket_of(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -57,14 +57,15 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
     ),
     CONTACTS: TopicSpec(
         CONTACTS,
-        "contact id",
+        "contact id, within its configuration",
         7 * DAY_MS,
         False,
-        "Events by the contact they are about, and company snapshots for that contact.",
+        "Events by the contact they are about, company snapshots for that contact, and ids of contacts "
+        "that were merged into it.",
     ),
     COMPANIES: TopicSpec(
         COMPANIES,
-        "company id",
+        "company id, within its configuration",
         7 * DAY_MS,
         False,
         "Events by the company they are about, and memberships that contacts report.",
@@ -74,7 +75,7 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
         "customer id",
         7 * DAY_MS,
         False,
-        "One MoEngage element a record, ready to send.",
+        "One MoEngage element a record, ready to send; a merge first under the id that goes.",
     ),
     DEAD_LETTERS: TopicSpec(
         DEAD_LETTERS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
-from events.elements import Element, UserElement
+from events.elements import Element, EventElement, MergeElement, UserElement
 from events.envelope import Envelope
 
 USER = "user"
@@ -25,7 +25,10 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """Elements are counted by "user" or the event's name; attributes by that and their own name."""
+    """Elements are counted by label: "user", the event's name, "(merge)", "(delete)".
+
+    Attributes are counted by that and their own name.
+    """
 
     examples_wanted: int = 5
     events: int = 0
@@ -100,15 +103,26 @@ class Comparison:
 
 
 def label(element: Element) -> str:
-    """ "user", or the event's name."""
-    return USER if isinstance(element, UserElement) else element.name
+    """ "user", the event's name, or in brackets, as no event can be named, "(merge)" or "(delete)"."""
+    match element:
+        case UserElement():
+            return USER
+        case EventElement():
+            return element.name
+        case _:
+            return f"({element.kind})"
 
 
 def _content(element: Element) -> dict[str, Any]:
     """Everything that can differ between two elements of one label, under names."""
-    content = {"(customer_id)": element.customer_id, **element.attributes}
-    if not isinstance(element, UserElement):
-        content["(time)"] = element.occurred_at
+    content: dict[str, Any] = {"(customer_id)": element.customer_id}
+    match element:
+        case UserElement():
+            content |= element.attributes
+        case EventElement():
+            content |= {**element.attributes, "(time)": element.occurred_at}
+        case MergeElement():
+            content["(merged)"] = element.merged_id
     return content
 
 

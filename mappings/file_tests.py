@@ -11,6 +11,8 @@ tests:
       - event: ticket_state_changed
         at: 2026-01-10T09:00:00Z
         attributes_include: {state_to: resolved, company_plan: null}   these; null: not there
+      - merge: intercom:65a1        the user that goes; customer_id is the one that is kept
+      - delete: true
 
 What every event carries, intercom_event_id and intercom_topic, need not be named.
 """
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from events.elements import Element, UserElement
+from events.elements import DeleteElement, Element, EventElement, MergeElement, UserElement
 from events.envelope import Envelope
 from events.errors import InvalidPayload
 from events.times import iso_utc, parse_ms
@@ -31,16 +33,17 @@ from mappings.payloads import envelopes
 from mappings.rule_files import Entry
 
 TEST_KEYS = ("name", "before", "given", "expect")
-EXPECT_KEYS = ("user", "event", "customer_id", "at", "attributes", "attributes_include")
+KINDS = ("user", "event", "merge", "delete")
+EXPECT_KEYS = (*KINDS, "customer_id", "at", "attributes", "attributes_include")
 
 _ALWAYS_THERE = frozenset({EVENT_ID_ATTRIBUTE, EVENT_TOPIC_ATTRIBUTE})
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One element that a test expects. ``event`` is "" for a user; None: whatever it is will do."""
+    """One element that a test expects. ``what`` is as ``_what`` has it; None: whatever it is will do."""
 
-    event: str
+    what: str
     customer_id: str | None
     at: int | None
     attributes: Mapping[str, Any] | None
@@ -66,21 +69,22 @@ def parse_tests(entries: Iterable[Entry]) -> tuple[FileTest, ...]:
 
 def differences(expect: Sequence[Expected], elements: Sequence[Element]) -> list[str]:
     """Where elements are not what is expected, in lines for people; none where they are."""
-    wanted = [one.event for one in expect]
-    got = [_event_of(element) for element in elements]
+    wanted = [one.what for one in expect]
+    got = [_what(element) for element in elements]
     lines: list[str] = []
     for what, i, i_end, j, j_end in SequenceMatcher(None, wanted, got, autojunk=False).get_opcodes():
         if what == "equal":
             for position, (one, element) in enumerate(
                 zip(expect[i:i_end], elements[j:j_end], strict=True), start=j
             ):
-                label = f"{position + 1}. {_label(one.event)}"
+                label = f"{position + 1}. {one.what}"
                 lines += [f"{label}: {problem}" for problem in _differences(one, element)]
             continue
-        lines += [f"- {_label(one.event)}: expected, did not come" for one in expect[i:i_end]]
+        lines += [f"- {one.what}: expected, did not come" for one in expect[i:i_end]]
         for element in elements[j:j_end]:
-            lines.append(f"+ {_label(_event_of(element))} of {element.customer_id}: not expected")
-            lines += [f"    {name}: {_shown(value)}" for name, value in element.attributes.items()]
+            whose = "into" if isinstance(element, MergeElement) else "of"
+            lines.append(f"+ {_what(element)} {whose} {element.customer_id}: not expected")
+            lines += [f"    {name}: {_shown(value)}" for name, value in _attributes(element).items()]
     return lines
 
 
@@ -118,19 +122,26 @@ def _envelopes(entries: Sequence[Entry]) -> tuple[Envelope, ...]:
 
 def _expected(entry: Entry) -> Expected:
     fields = entry.mapping(EXPECT_KEYS)
-    if ("user" in fields) == ("event" in fields):
-        raise entry.wrong("expected either 'user: true' or 'event: <name>'")
-    if "user" in fields and fields["user"].flag() is not True:
-        raise fields["user"].wrong("expected true; the user's id goes under 'customer_id'")
-    if "user" in fields and "at" in fields:
+    kinds = [kind for kind in KINDS if kind in fields]
+    if len(kinds) != 1:
+        raise entry.wrong(
+            "expected one of 'user: true', 'event: <name>', 'merge: <customer id>', 'delete: true'"
+        )
+    [kind] = kinds
+    if kind in ("user", "delete") and fields[kind].flag() is not True:
+        raise fields[kind].wrong("expected true; the user's id goes under 'customer_id'")
+    if kind != "event" and "at" in fields:
         raise fields["at"].wrong("only an event has a time")
+    for name in ("attributes", "attributes_include"):
+        if kind in ("merge", "delete") and name in fields:
+            raise fields[name].wrong("only a user or an event has attributes")
     at = parse_ms(fields["at"].plain()) if "at" in fields else None
     if "at" in fields and at is None:
         raise fields["at"].wrong("expected a time such as 2026-01-10T09:00:00Z")
     if "attributes" in fields and "attributes_include" in fields:
         raise fields["attributes_include"].wrong("'attributes' names all of them already")
     return Expected(
-        event=fields["event"].text() if "event" in fields else "",
+        what=kind if kind in ("user", "delete") else f"{kind} {fields[kind].text()}",
         customer_id=fields["customer_id"].text() if "customer_id" in fields else None,
         at=at,
         attributes=_plain(fields["attributes"]) if "attributes" in fields else None,
@@ -145,23 +156,25 @@ def _plain(entry: Entry) -> Mapping[str, Any]:
 def _differences(one: Expected, element: Element) -> Iterator[str]:
     if one.customer_id is not None and one.customer_id != element.customer_id:
         yield f"customer_id: expected {one.customer_id}, got {element.customer_id}"
-    if one.at is not None and not isinstance(element, UserElement):
+    if one.at is not None and isinstance(element, EventElement):
         got = iso_utc(element.occurred_at)
         if got != iso_utc(one.at):
             yield f"at: expected {iso_utc(one.at)}, got {got}"
     wanted = one.attributes_include if one.attributes is None else one.attributes
+    attributes = _attributes(element)
     for name, value in wanted.items():
         if value is None:
-            if name in element.attributes:
-                yield f"{name}: expected not to be there, got {_shown(element.attributes[name])}"
-        elif name not in element.attributes:
+            if name in attributes:
+                yield f"{name}: expected not to be there, got {_shown(attributes[name])}"
+        elif name not in attributes:
             yield f"{name}: expected {_shown(value)}, is not there"
-        elif not _same(value, element.attributes[name]):
-            yield f"{name}: expected {_shown(value)}, got {_shown(element.attributes[name])}"
+        elif not _same(value, attributes[name]):
+            yield f"{name}: expected {_shown(value)}, got {_shown(attributes[name])}"
     if one.attributes is None:
         return
-    for name, value in element.attributes.items():
-        if name not in one.attributes and (name not in _ALWAYS_THERE or not one.event):
+    always_there = _ALWAYS_THERE if isinstance(element, EventElement) else ()
+    for name, value in attributes.items():
+        if name not in one.attributes and name not in always_there:
             yield f"{name}: not expected, got {_shown(value)}"
 
 
@@ -172,12 +185,19 @@ def _same(a: Any, b: Any) -> bool:
     return isinstance(a, bool) == isinstance(b, bool) and a == b
 
 
-def _event_of(element: Element) -> str:
-    return "" if isinstance(element, UserElement) else element.name
+def _what(element: Element) -> str:
+    """What a test calls it: user, event <name>, merge <the id that goes>, delete."""
+    match element:
+        case EventElement():
+            return f"event {element.name}"
+        case MergeElement():
+            return f"merge {element.merged_id}"
+        case UserElement() | DeleteElement():
+            return element.kind
 
 
-def _label(event: str) -> str:
-    return f"event {event}" if event else "user"
+def _attributes(element: Element) -> Mapping[str, Any]:
+    return element.attributes if isinstance(element, UserElement | EventElement) else {}
 
 
 def _shown(value: Any) -> str:

@@ -16,10 +16,11 @@ from mappings.compiler import EVENT_ID_ATTRIBUTE, EVENT_TOPIC_ATTRIBUTE, compile
 from mappings.document import ITEM, build
 from mappings.errors import MappingError
 from mappings.identity import customer_id_of
+from mappings.merging import Merges
 from mappings.moment import CONTACT_DELETED, Moment
 from mappings.report import Report, note
 from mappings.rule import Rule
-from mappings.rule_folder import read_rule_folder
+from mappings.rule_folder import RuleFolder, read_rule_folder
 from mappings.safety import MAX_STRING_LENGTH, MAX_USER_ATTRIBUTES
 
 DEFAULT_IDENTITY = ("external_id", "intercom_id")
@@ -38,11 +39,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleSet:
-    """Compiled rules. ``version`` is a digest of the rule files and the identity, 12 hex digits."""
+    """Compiled rules, and whether users are merged and deleted (mappings.merging).
+
+    ``version`` is a digest of all of it, 12 hex digits.
+    """
 
     version: str
     identity: tuple[str, ...]
     rules: tuple[Rule, ...]
+    merges: Merges = "intercom_ids"
+    deletes: bool = False
     _plans: dict[tuple[frozenset[str], str, bool], Plan] = field(default_factory=dict, repr=False)
 
     def plan(self, happened: frozenset[str], topic: str, deleted: bool) -> Plan:
@@ -65,21 +71,36 @@ class RuleSet:
         return plan
 
 
-def load(path: Path | None = None, *, identity: Sequence[str] = DEFAULT_IDENTITY) -> RuleSet:
+def load(
+    path: Path | None = None,
+    *,
+    identity: Sequence[str] = DEFAULT_IDENTITY,
+    merges: Merges = "intercom_ids",
+    deletes: bool = False,
+) -> RuleSet:
     """Read and compile the rules of a folder (*.yaml, in the order of names) or of one file.
 
     Without a path, the rules that come with moebridge. ``identity`` is the order in which a contact's
-    customer_id is looked for (events.keys). Raises RulesNotFound, InvalidRule, and MappingError for an
-    identity that is unknown.
+    customer_id is looked for (events.keys), ``merges`` which users are merged (mappings.merging),
+    ``deletes`` whether a contact's end deletes its user. Raises RulesNotFound, InvalidRule, and
+    MappingError for an identity that is unknown.
     """
+    folder = read_rule_folder(path)
+    return compile_folder(folder, identity=identity, merges=merges, deletes=deletes)
+
+
+def compile_folder(
+    folder: RuleFolder, *, identity: Sequence[str], merges: Merges, deletes: bool
+) -> RuleSet:
+    """The rules of files that were read already. Raises InvalidRule, and MappingError as ``load``."""
     for source in identity:
         if source not in IDENTITY_SOURCES:
             raise MappingError(
                 f"identity: unknown source {source!r}; known: {', '.join(IDENTITY_SOURCES)}"
             )
-    folder = read_rule_folder(path)
     rules = tuple(compile_rule(entry) for entry in folder.rules)
-    return RuleSet(_version(folder.files, identity), tuple(identity), rules)
+    version = _version(folder.files, identity, merges, deletes)
+    return RuleSet(version, tuple(identity), rules, merges, deletes)
 
 
 def map_moment(rules: RuleSet, moment: Moment, report: Report | None = None) -> list[Element]:
@@ -144,8 +165,8 @@ def _event(
     return EventElement(customer_id, name, attributes, at)
 
 
-def _version(files: Mapping[str, bytes], identity: Sequence[str]) -> str:
-    digest = hashlib.sha256(",".join(identity).encode())
+def _version(files: Mapping[str, bytes], identity: Sequence[str], merges: Merges, deletes: bool) -> str:
+    digest = hashlib.sha256(f"{','.join(identity)} {merges} {deletes}".encode())
     for name, raw in files.items():
         digest.update(b"\0%s\0%d\0" % (name.encode(), len(raw)))
         digest.update(raw)

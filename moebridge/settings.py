@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from events.configurations import DEFAULT_NAME
+from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from streams.failpoints import MOMENTS, Failpoints
 
@@ -196,10 +197,24 @@ class IngestSettings(Section):
     max_in_flight: Annotated[int, Ge(1), Le(100_000)] = Field(
         default=2000, description="Requests in work at once; one more is answered with 429."
     )
+    max_in_flight_bytes: Annotated[int, Ge(10_000_000), Le(10_000_000_000)] = Field(
+        default=64_000_000,
+        description="Bytes of their bodies together, and of records that wait for the broker; more is "
+        "answered with 429.",
+    )
     answer_deadline_s: Annotated[float, Gt(0), Le(4.5)] = Field(
         default=1.5,
         description="How long the broker may take to confirm an event before the answer is 429, in "
         "seconds. Intercom waits for 5.",
+    )
+    spool_dir: Annotated[Path | None, Expect("a folder of this process alone")] = Field(
+        default=None,
+        description="Where events are kept on disk while the broker is away; they are answered with 200 "
+        "and handed on in order when it is back. Empty: they are answered with 429.",
+    )
+    spool_max_bytes: Annotated[int, Ge(20_000_000), Le(1_000_000_000_000)] = Field(
+        default=1_000_000_000,
+        description="Most bytes of the spool; what it cannot take is answered with 429.",
     )
     retry_after_s: Annotated[int, Ge(1), Le(3600)] = Field(
         default=5, description="What such an answer says in Retry-After, in seconds."
@@ -278,6 +293,11 @@ class MappingSettings(Section):
     path: Annotated[
         Path | None, AfterValidator(_existing), Expect("a folder of *.yaml files, or one such file")
     ] = Field(default=None, description="Rules of your own. Empty: those that come with moebridge.")
+    reload_s: Annotated[float, Ge(0), Le(3600)] = Field(
+        default=5.0,
+        description="How often a worker looks whether these files have changed, in seconds. What two "
+        "looks in a row find the same is compiled, tested and put in force. 0: only at SIGHUP.",
+    )
     identity: Annotated[
         tuple[IdentitySource, ...],
         NoDecode,
@@ -287,6 +307,16 @@ class MappingSettings(Section):
     ] = Field(
         default=("external_id", "intercom_id"),
         description="What makes a contact's MoEngage customer_id: the first of these that it has.",
+    )
+    merges: Merges = Field(
+        default="intercom_ids",
+        description="Which users are merged in MoEngage, for good, when a contact goes on under another "
+        "customer_id (a lead that signs up) or was merged into another contact: `intercom_ids` those "
+        "under an id that Intercom made up, `all` also those under an id of your own, `off` none.",
+    )
+    deletes: bool = Field(
+        default=False,
+        description="Delete the user in MoEngage, for good, when the contact is deleted in Intercom.",
     )
 
 

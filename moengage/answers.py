@@ -69,9 +69,13 @@ def classify(
     *,
     now_s: float,
     secrets: Iterable[str] = (),
+    of_users: bool = False,
 ) -> Answer:
-    """Judge an answer. ``now_s`` is in epoch seconds; ``secrets`` are kept out of the message."""
-    verdict = _verdict(status)
+    """Judge an answer. ``now_s`` is in epoch seconds; ``secrets`` are kept out of the message.
+
+    ``of_users``: the request is about users who must exist, so 404 may speak of them and not of the path.
+    """
+    verdict = Verdict.REFUSED if of_users and status == 404 else _verdict(status)
     document = _document(body)
     return Answer(
         verdict=verdict,

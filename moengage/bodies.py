@@ -1,4 +1,4 @@
-"""Request bodies: one element as MoEngage wants it, and rendered elements as one bulk body.
+"""Request bodies: one element as MoEngage wants it, and rendered users and events as one bulk body.
 
 An element is rendered once, when it is mapped; what is joined afterwards is bytes.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from events.elements import Element, UserElement
+from events.elements import DeleteElement, Element, EventElement, MergeElement, UserElement
 from events.times import iso_utc
 from moengage.errors import InvalidElement
 
@@ -23,7 +23,7 @@ SEPARATOR_BYTES = 1
 
 
 def render(element: Element, *, now_ms: int, real_time_action: bool = False) -> bytes:
-    """One element of a bulk request as JSON.
+    """One element as JSON: a user or event of a bulk request, or the body of a merge's or delete's call.
 
     An event's time is written in whole seconds and is never after ``now_ms`` (milliseconds), because
     MoEngage refuses events of the future and stamps its own time where there is none.
@@ -31,29 +31,40 @@ def render(element: Element, *, now_ms: int, real_time_action: bool = False) -> 
     Raises InvalidElement where an attribute is nothing that JSON can hold.
     """
     document: dict[str, Any]
-    if isinstance(element, UserElement):
-        document = {
-            "type": "customer",
-            "customer_id": element.customer_id,
-            "attributes": dict(element.attributes),
-        }
-    else:
-        action = {
-            "action": element.name,
-            "attributes": dict(element.attributes),
-            "platform": "unknown",
-            "current_time": iso_utc(min(element.occurred_at, now_ms)),
-        }
-        if real_time_action:
-            action["real_time_action"] = "true"
-        document = {"type": "event", "customer_id": element.customer_id, "actions": [action]}
+    match element:
+        case UserElement(customer_id, attributes):
+            document = {
+                "type": "customer",
+                "customer_id": customer_id,
+                "attributes": dict(attributes),
+            }
+        case EventElement(customer_id, name, attributes, occurred_at):
+            action = {
+                "action": name,
+                "attributes": dict(attributes),
+                "platform": "unknown",
+                "current_time": iso_utc(min(occurred_at, now_ms)),
+            }
+            if real_time_action:
+                action["real_time_action"] = "true"
+            document = {"type": "event", "customer_id": customer_id, "actions": [action]}
+        case MergeElement(kept_id, merged_id):
+            document = {"merge_data": [{"retained_user": kept_id, "merged_user": merged_id}]}
+        case DeleteElement(customer_id):
+            document = {"identity_type": "customer_id", "identity_value": customer_id}
     try:
         # A datetime has to come as the string that the mapping chose: orjson's own form is one that
         # MoEngage stores as text.
         return orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_DATETIME)
     except orjson.JSONEncodeError as error:
-        what = "user" if isinstance(element, UserElement) else f"event {element.name!r}"
+        what = f"event {element.name!r}" if isinstance(element, EventElement) else element.kind
         raise InvalidElement(f"{what}: an attribute cannot be written as JSON: {error}") from None
+
+
+def read_merge(body: bytes) -> MergeElement:
+    """The merge that ``render`` wrote."""
+    [pair] = orjson.loads(body)["merge_data"]
+    return MergeElement(pair["retained_user"], pair["merged_user"])
 
 
 def transition(bodies: Sequence[bytes]) -> bytes:

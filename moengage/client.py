@@ -1,4 +1,4 @@
-"""The calls that delivery makes: elements in bulk, and the check of the credentials."""
+"""The calls that delivery makes: elements in bulk, merges, deletes, and the check of the credentials."""
 
 from __future__ import annotations
 
@@ -69,11 +69,22 @@ class MoEngageClient:
             "Content-Type": "application/json",
             "User-Agent": "moebridge",
         }
-        self._transition_url = config.url(f"transition/{quote(config.workspace_id, safe='')}")
+        workspace = quote(config.workspace_id, safe="")
+        self._transition_url = config.url(f"transition/{workspace}")
+        self._merge_url = config.url(f"customer/merge?app_id={workspace}")
+        self._delete_url = config.url(f"customer/delete?app_id={workspace}")
 
     async def transition(self, bodies: Sequence[bytes]) -> Answer:
         """Send rendered elements in one bulk request; MoEngage takes all of them or none."""
         return await self._post(self._transition_url, transition(bodies), self._headers)
+
+    async def merge(self, body: bytes) -> Answer:
+        """Merge two users; ``body`` is a rendered MergeElement."""
+        return await self._post(self._merge_url, body, self._headers, of_users=True)
+
+    async def delete(self, body: bytes) -> Answer:
+        """Delete a user, a day from now; ``body`` is a rendered DeleteElement."""
+        return await self._post(self._delete_url, body, self._headers, of_users=True)
 
     async def test_connection(self) -> Answer:
         """Ask whether host, workspace and key fit together; PAUSE where they do not."""
@@ -89,7 +100,9 @@ class MoEngageClient:
         headers = {**self._headers, "MOE-APPKEY": config.workspace_id}
         return await self._post(config.url("integrations/authentication"), body, headers)
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, of_users: bool = False
+    ) -> Answer:
         try:
             response = await self._transport.post(
                 url, body=body, headers=headers, timeout_s=self._config.timeout_s
@@ -102,4 +115,5 @@ class MoEngageClient:
             response.body,
             now_s=self._clock(),
             secrets=self._secrets,
+            of_users=of_users,
         )

@@ -53,11 +53,35 @@ DEFAULT_POLICY = RetryPolicy()
 
 
 class BulkCalls(Protocol):
-    """What delivery needs of a client (moengage.client.MoEngageClient)."""
+    """What delivering a batch needs of a client."""
 
     async def transition(self, bodies: Sequence[bytes]) -> Answer:
         """Send rendered elements in one request."""
         ...
+
+
+class Calls(BulkCalls, Protocol):
+    """What delivery needs of a client (moengage.client.MoEngageClient)."""
+
+    async def merge(self, body: bytes) -> Answer:
+        """Merge two users."""
+        ...
+
+    async def delete(self, body: bytes) -> Answer:
+        """Delete a user."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A call that takes one element, for a batch of one."""
+
+    call: Callable[[bytes], Awaitable[Answer]]
+
+    async def transition(self, bodies: Sequence[bytes]) -> Answer:
+        """See BulkCalls."""
+        [body] = bodies
+        return await self.call(body)
 
 
 async def deliver_batch(

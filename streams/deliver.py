@@ -2,8 +2,10 @@
 
 Reads moengage.deliveries. Every partition has a lane of its own: lanes go on side by side, so one slow
 answer holds up one partition; within a lane one batch is out at a time, so a customer's elements, which
-share a partition, arrive in order. A batch that MoEngage took counts as done at once. It goes to one
-configuration's workspace: where the next delivery is of another one, what waits goes out first.
+share a partition, arrive in order. A merge or a delete is a call of its own, behind the batch before it.
+A merge first has its turn among the elements of the user that goes, then among those of the one that is
+kept. A batch that MoEngage took counts as done at once. It goes to one configuration's workspace: where
+the next delivery is of another one, what waits goes out first.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ from typing import Any
 from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import Delivery
 from events.errors import InvalidRecord
+from events.topics import DELIVERIES, topic_name
 from moengage.answers import Answer, Verdict
 from moengage.batching import Batch, Batcher, BatchLimits
 from moengage.bodies import FRAME_BYTES, SEPARATOR_BYTES
 from moengage.delivery import (
     DEFAULT_POLICY,
+    Alone,
     BulkCalls,
+    Calls,
     Outcome,
     Refused,
     RetryPolicy,
@@ -68,7 +73,7 @@ class Deliver:
 
     def __init__(
         self,
-        clients: Mapping[str, BulkCalls],
+        clients: Mapping[str, Calls],
         publisher: Publisher,
         source: ChunkSource,
         config: DeliverConfig,
@@ -195,6 +200,11 @@ class _Lane:
                 self._config = config
                 now = asyncio.get_running_loop().time()
             item = _Item(chunk, record, delivery, config)
+            if delivery.kind in ("merge", "delete"):
+                await self._flush()
+                await self._alone(item)
+                now = asyncio.get_running_loop().time()
+                continue
             for batch in self._batcher.add(item, len(delivery.body), now):
                 await self._send(batch)
                 now = asyncio.get_running_loop().time()
@@ -204,13 +214,33 @@ class _Lane:
         if batch is not None:
             await self._send(batch)
 
+    async def _alone(self, item: _Item) -> None:
+        deliver, delivery = self._deliver, item.delivery
+        if not delivery.then:
+            client = deliver.clients[item.config]
+            call = client.merge if delivery.kind == "merge" else client.delete
+            await self._deliver_all([item], Alone(call))
+        elif deliver.source.holds(item.chunk):
+            onward = delivery.onward()
+            topic = topic_name(DELIVERIES, deliver.prefix)
+            record = Outgoing(topic, onward.customer_id.encode(), onward.body, onward.headers())
+            await deliver.publisher.publish([record], deliver.now_ms())
+            deliver.metrics.count(
+                "moebridge_delivery_elements_total", kind=delivery.kind, outcome="passed_on"
+            )
+            deliver.metrics.count("moebridge_stage_records_total", stage=NAME)
+            deliver.source.advance(item.chunk, item.record.offset + 1)
+
     async def _send(self, batch: Batch[_Item]) -> None:
+        await self._deliver_all(batch.items, self._deliver.clients[batch.items[0].config])
+
+    async def _deliver_all(self, items: Sequence[_Item], calls: BulkCalls) -> None:
         deliver = self._deliver
-        if not all(deliver.source.holds(item.chunk) for item in batch.items):
+        if not all(deliver.source.holds(item.chunk) for item in items):
             return  # given back: the partition's next owner sends it
         outcomes = await deliver_batch(
-            deliver.clients[batch.items[0].config],
-            [item.delivery.body for item in batch.items],
+            calls,
+            [item.delivery.body for item in items],
             sleep=asyncio.sleep,
             random=random.random,
             observe=deliver.observe,
@@ -218,12 +248,12 @@ class _Lane:
         )
         deliver.failpoints.passing(NAME, "after_outputs")
         now_ms = deliver.now_ms()
-        letters = self._letters(batch.items, outcomes, now_ms)
+        letters = self._letters(items, outcomes, now_ms)
         if letters:
             await deliver.publisher.publish(letters, now_ms)
-        self._count(batch.items, outcomes, now_ms)
+        self._count(items, outcomes, now_ms)
         # In order of offsets, so only the last record of each chunk in the batch needs saying.
-        lasts = {id(item.chunk): item for item in batch.items}
+        lasts = {id(item.chunk): item for item in items}
         for item in lasts.values():
             deliver.source.advance(item.chunk, item.record.offset + 1)
 

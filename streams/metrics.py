@@ -14,6 +14,7 @@ CounterName = Literal[
     "moebridge_stage_published_total",
     "moebridge_stage_outcomes_total",
     "moebridge_mapping_changes_total",
+    "moebridge_mapping_reloads_total",
     "moebridge_delivery_elements_total",
     "moebridge_delivery_answers_total",
     "moebridge_delivery_ambiguous_total",
@@ -21,7 +22,11 @@ CounterName = Literal[
     "moebridge_enrichment_calls_total",
 ]
 HistogramName = Literal["moebridge_stage_group_seconds", "moebridge_end_to_end_seconds"]
-GaugeName = Literal["moebridge_delivery_paused"]
+GaugeName = Literal[
+    "moebridge_delivery_paused",
+    "moebridge_mapping_info",
+    "moebridge_mapping_refused",
+]
 MetricName = CounterName | HistogramName | GaugeName
 
 
@@ -51,8 +56,22 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         "(mappings.report.CHANGES).",
         ("change",),
     ),
+    "moebridge_mapping_reloads_total": MetricSpec(
+        "Changed mappings by what became of them: switched, or refused, so that the old one stayed.",
+        ("config", "outcome"),
+    ),
+    "moebridge_mapping_info": MetricSpec(
+        "1, with the version of the mapping in force.", ("config", "version")
+    ),
+    "moebridge_mapping_refused": MetricSpec(
+        "1 while the files of a mapping are refused and an older version of it stays in force "
+        "(`/mapping` says why).",
+        ("config",),
+    ),
     "moebridge_delivery_elements_total": MetricSpec(
-        "Elements by outcome: delivered, or refused and dead-lettered.", ("kind", "outcome")
+        "Elements by outcome: delivered; refused and dead-lettered; or passed_on, a merge, from the "
+        "elements of the user that goes to those of the one that is kept.",
+        ("kind", "outcome"),
     ),
     "moebridge_delivery_answers_total": MetricSpec(
         "MoEngage's answers by verdict and HTTP status (0: no answer).", ("verdict", "status")
@@ -123,6 +142,11 @@ class Metrics:
         histogram = self._histograms[name]
         (histogram.labels(**labels) if labels else histogram).observe(value)
 
-    def set(self, name: GaugeName, value: float) -> None:
+    def set(self, name: GaugeName, value: float, **labels: str) -> None:
         """Set a gauge."""
-        self._gauges[name].set(value)
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set(value)
+
+    def remove(self, name: GaugeName, **labels: str) -> None:
+        """Show a gauge no more under these labels."""
+        self._gauges[name].remove(*(labels[label] for label in CATALOGUE[name].labels))

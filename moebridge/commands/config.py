@@ -34,7 +34,7 @@ def config() -> None:
 def check(config_file: Path | None, purpose: Purpose) -> None:
     """Print every setting and where it comes from; exit code 2 where one is wrong or missing.
 
-    Secrets are shown as ***. The rule files are compiled too.
+    Secrets are shown as ***. The rule files are compiled and tested too.
     """
     loaded = load(config_file, purpose=purpose)
     rules_by_name = rule_sets(loaded.settings)

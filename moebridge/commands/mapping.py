@@ -46,11 +46,16 @@ def lint_folder(folder: Path | None, config_file: Path | None, config_name: str 
 @mapping.command("test")
 @click.argument("folder", type=_FOLDER, required=False)
 @config_option
-@config_name_option("With the identity of this configuration; without FOLDER, its rules too.")
+@config_name_option("With the settings of this configuration's mapping; without FOLDER, its rules too.")
 def test_folder(folder: Path | None, config_file: Path | None, config_name: str | None) -> None:
     """Run the tests in the rule files of FOLDER, or in the shipped ones; exit code 1 where one fails."""
     configured = _configured(config_file, config_name)
-    results = run_tests(folder or configured.path, identity=configured.identity)
+    results = run_tests(
+        folder or configured.path,
+        identity=configured.identity,
+        merges=configured.merges,
+        deletes=configured.deletes,
+    )
     click.echo("\n".join(result_lines(results)))
     raise SystemExit(not all(result.passed for result in results))
 
@@ -60,7 +65,9 @@ def test_folder(folder: Path | None, config_file: Path | None, config_name: str 
 @click.option("--mapping", "folder", type=_FOLDER, help="Else ./mapping, else the shipped rules.")
 @click.argument("payload", type=_FILE)
 @config_option
-@config_name_option("With the identity of this configuration; without --mapping, its rules too.")
+@config_name_option(
+    "With the settings of this configuration's mapping; without --mapping, its rules too."
+)
 def preview(
     topic: str,
     folder: Path | None,
@@ -73,7 +80,7 @@ def preview(
     asked = config_file is not None or config_name is not None
     if folder is None and not asked and Path("mapping").is_dir():
         folder = Path("mapping")
-    rules = load(folder or configured.path, identity=configured.identity)
+    rules = _load(folder or configured.path, configured)
     click.echo("\n".join(preview_lines(rules, topic, _read(payload, payload.read_bytes()))))
 
 
@@ -89,7 +96,7 @@ def preview(
 )
 @click.option("--examples", type=click.IntRange(0), default=5, show_default=True)
 @config_option
-@config_name_option("With the identity of this configuration; `live` names its rules.")
+@config_name_option("With the settings of this configuration's mapping; `live` names its rules.")
 def diff(
     old: str,
     new: str,
@@ -106,7 +113,7 @@ def diff(
     paths = {"default": None, _LIVE: configured.path}
 
     def named(name: str) -> RuleSet:
-        return load(paths.get(name, Path(name)), identity=configured.identity)
+        return _load(paths.get(name, Path(name)), configured)
 
     lines = enumerate(recorded.read_bytes().splitlines(), start=1)
     payloads = [_read(f"{recorded}:{number}", line) for number, line in lines if line.strip()]
@@ -119,6 +126,11 @@ def _configured(config_file: Path | None, name: str | None, *, anyhow: bool = Fa
     if config_file is None and name is None and not anyhow:
         return MappingSettings()
     return configuration(load_settings(config_file).settings, name)[1].mapping
+
+
+def _load(path: Path | None, configured: MappingSettings) -> RuleSet:
+    """Any rules, with what else the mapping of a configuration says."""
+    return load(path, identity=configured.identity, merges=configured.merges, deletes=configured.deletes)
 
 
 def _read(place: object, raw: bytes) -> dict[str, object]:

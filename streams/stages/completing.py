@@ -36,7 +36,7 @@ def wanted(records: Sequence[Any], state: State) -> dict[str, Wanted]:
     """By contact id within its configuration, who must be looked up before these records, and by what.
 
     Those are the contacts without a profile whom an event names before one of the same chunk brings them
-    whole. Company snapshots name nobody, and an invalid record is for ``step`` to judge.
+    whole. What rows send each other names nobody, and an invalid record is for ``step`` to judge.
     """
     found: dict[str, Wanted] = {}
     known: set[str] = set()
@@ -50,7 +50,7 @@ def wanted(records: Sequence[Any], state: State) -> dict[str, Wanted]:
 
 def _look_at(record: Any, state: State, asked: dict[str, Wanted], known: set[str]) -> None:
     contact = key_text(record, "the contact's id")
-    if contact in known or kind_of_record(record.headers) == "snapshot":
+    if contact in known or kind_of_record(record.headers) != "event":
         return
     if contact not in asked and _is_known(contact, state):
         known.add(contact)

@@ -1,9 +1,9 @@
 """contacts: bring the contact's row up to date, map what happened, hand it to delivery.
 
-Reads intercom.contacts: events by contact, and company snapshots. Writes moengage.deliveries keyed by
-customer id, and memberships that began or ended to intercom.companies. A change that leaves the mapped
-user as it was sends nothing. Keys are within a configuration (events.keys.scoped), rules are those of the
-event's.
+Reads intercom.contacts: events by contact, company snapshots, and what contacts that were merged tell
+each other. Writes moengage.deliveries keyed by customer id, and memberships that began or ended to
+intercom.companies. A change that leaves the mapped user as it was sends nothing. Keys are within a
+configuration (events.keys.scoped), rules are those of the event's.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ from typing import Any
 
 from events.codec import canonical, decode_object
 from events.configurations import ONE_CONFIGURATION, Configurations
-from events.elements import Delivery, Element, UserElement
+from events.elements import DeleteElement, Delivery, Element, EventElement, MergeElement, UserElement
 from events.envelope import Envelope, Source
 from events.errors import InvalidData
-from events.joins import CompanySnapshot, MembershipChange, kind_of_record
+from events.joins import CompanySnapshot, MembershipChange, MergedContact, kind_of_record
 from events.keys import scoped, split_scope
 from events.rows import ContactRow
-from events.subjects import is_id, item_of, ticket_of
+from events.subjects import is_id, item_of, merged_from, ticket_of
 from events.times import parse_ms
 from events.topics import COMPANIES, CONTACTS, DELIVERIES, TopicName, topic_name
 from intercom.enrichment import Found, Wanted
 from mappings.happenings import told_by_topic
-from mappings.moment import CONTACT, Moment
+from mappings.identity import customer_id_of_row
+from mappings.moment import CONTACT, CONTACT_DELETED, Moment
+from mappings.partner import is_partner
 from mappings.rules import RuleSet, map_moment
-from mappings.tickets import stated_previous, stated_previous_id, ticket_view
+from mappings.tickets import ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
-from streams.stages import completing, contact_row
+from streams.stages import completing, contact_row, customer_ids
 from streams.stages.stage import Step, each_record, id_within, key_text
 from streams.state import State
 
@@ -107,6 +109,7 @@ class _Work:
         self._state = state
         self._now_ms = now_ms
         self._real_time_action = real_time_action
+        self._contacts = topic_name(CONTACTS, prefix)
         self._companies = topic_name(COMPANIES, prefix)
         self._deliveries = topic_name(DELIVERIES, prefix)
         self._rows: dict[str, ContactRow] = {}
@@ -140,10 +143,13 @@ class _Work:
         contact = key_text(record, "the contact's id")
         envelope = Envelope.from_record(record.value, record.headers)
         id_within(self._scope(envelope), contact)
-        if kind_of_record(record.headers) == "snapshot":
-            self._snapshot(contact, envelope)
-        else:
-            self._event(contact, envelope)
+        match kind_of_record(record.headers):
+            case "snapshot":
+                self._snapshot(contact, envelope)
+            case "merged":
+                self._taken_in(contact, envelope)
+            case _:
+                self._event(contact, envelope)
 
     def write_rows(self) -> None:
         """Put every row that was touched."""
@@ -152,6 +158,9 @@ class _Work:
 
     def _scope(self, envelope: Envelope) -> str:
         return self._configurations.scope(envelope.config)
+
+    def _rules_of(self, envelope: Envelope) -> RuleSet:
+        return self._rules(self._configurations.named(envelope.config))
 
     def _row(self, contact: str) -> ContactRow:
         self._touched = True
@@ -191,6 +200,29 @@ class _Work:
             self.result.counts["unmapped"] += 1
         else:
             self._map(moment, row.contact_id)
+            if CONTACT_DELETED in moment.happened and self._rules_of(envelope).deletes:
+                gone = map(DeleteElement, customer_ids.left(row))
+                self._hand_on(moment, gone, f"{row.contact_id}/delete")
+
+    def _merged_away(self, row: ContactRow, envelope: Envelope, item: Mapping[str, Any]) -> None:
+        """This contact was merged into the item: tell that one's row, and go on as part of it."""
+        into, rules = ContactRow(item["id"], profile=dict(item)), self._rules_of(envelope)
+        told = customer_ids.merged_away(row, customer_id_of_row(into, rules.identity), rules.merges)
+        if told is None:
+            return
+        self._leave_companies(row, envelope)
+        key = scoped(self._scope(envelope), into.contact_id).encode()
+        for customer_id in told:
+            value, headers = MergedContact(customer_id).record(envelope)
+            self.result.out.append(Outgoing(self._contacts, key, value, headers))
+
+    def _taken_in(self, contact: str, envelope: Envelope) -> None:
+        """A contact was merged into this one: so are their users, once MoEngage has this one's."""
+        other = MergedContact.from_envelope(envelope).customer_id
+        row = self._row(contact)
+        if kept := customer_ids.taken_in(row, other):
+            moment = Moment(envelope, frozenset(), row, {}, at=envelope.occurred_at)
+            self._hand_on(moment, [MergeElement(kept, other)], f"{row.contact_id}/merge/{other}")
 
     def _complete(self, row: ContactRow, envelope: Envelope, found: Found | None) -> bool:
         """Take in what Intercom has of a contact that was not known; whether there was any."""
@@ -215,8 +247,11 @@ class _Work:
             row.partner_at = max(row.partner_at, at)
         return Moment(envelope, frozenset({happened}), row, document, at=envelope.occurred_at)
 
-    def _webhook(self, row: ContactRow, envelope: Envelope, document: Mapping[str, Any]) -> Moment:
+    def _webhook(self, row: ContactRow, envelope: Envelope, document: Mapping[str, Any]) -> Moment | None:
         item = item_of(document)
+        if envelope.topic == "contact.merged" and merged_from(item) == row.contact_id:
+            self._merged_away(row, envelope, item)
+            return None
         family = envelope.topic.partition(".")[0]
         happened = set(told_by_topic(envelope.topic))
         if self._contact_part(row, envelope, item, family):
@@ -231,16 +266,14 @@ class _Work:
             return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
         for reference in completing.references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
-        news = contact_row.take_ticket(
-            row, envelope.topic, view, stated_previous(item), stated_previous_id(item)
-        )
+        news = contact_row.take_ticket(row, envelope.topic, view)
         at = envelope.occurred_at
         if news.created:
             happened.add("ticket_created")
             at = view.created_at or at
         if news.changed:
             happened.add("ticket_state_changed")
-            at = view.state.at or at
+            at = news.at or at
         if not news.created and not news.changed:
             self.result.counts["no_change"] += 1
         return Moment(
@@ -256,7 +289,9 @@ class _Work:
         if contact.get("id") != row.contact_id:
             return False  # the payload is about this contact, but carries none or another one
         if contact.get("deleted") is True:
-            return self._deleted(row, envelope)
+            self._leave_companies(row, envelope)
+            row.deleted = not row.merged_into
+            return False
         if row.deleted:
             self.result.counts["stale"] += 1
             return False
@@ -277,7 +312,7 @@ class _Work:
         # Also an older attachment may tell since when, and so which company is the primary one.
         return fresh or bool(changes) or family == "company"
 
-    def _deleted(self, row: ContactRow, envelope: Envelope) -> bool:
+    def _leave_companies(self, row: ContactRow, envelope: Envelope) -> None:
         ended = [
             change
             for company_id, tie in row.companies.items()
@@ -287,8 +322,6 @@ class _Work:
             ))
         ]  # fmt: skip
         self._tell_companies(row, ended, envelope)
-        row.deleted = True
-        return False
 
     def _tell_companies(
         self, row: ContactRow, changes: Sequence[tuple[str, bool]], cause: Envelope
@@ -302,36 +335,56 @@ class _Work:
 
     def _map(self, moment: Moment, place: str) -> None:
         """Map, and hand on what is news. ``place`` makes delivery ids of one event distinct."""
-        handed = 0
-        rules = self._rules(self._configurations.named(moment.envelope.config))
+        row, rules, customer_id = moment.row, self._rules_of(moment.envelope), ""
         for number, element in enumerate(map_moment(rules, moment, self.result.changes)):
+            if isinstance(element, UserElement) and row.merged_into == element.customer_id:
+                continue  # that contact's own row tells what its user is
             if isinstance(element, UserElement) and "contact" in moment.happened:
                 digest = _digest(element)
                 if digest == moment.row.sent:
                     self.result.counts["user_unchanged"] += 1
                     continue
                 moment.row.sent = digest
-            self.result.out.append(self._delivery(moment, element, f"{place}/{number}", rules.version))
-            handed += 1
-        self.result.counts["mapped" if handed else "unmapped"] += 1
+            self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
+            customer_id = element.customer_id
+        self.result.counts["mapped" if customer_id else "unmapped"] += 1
+        if customer_id and self._is_own(customer_id, moment):
+            gone = customer_ids.handed_on(row, customer_id, rules.merges)
+            self._hand_on(moment, [MergeElement(customer_id, one) for one in gone], f"{place}/merge")
 
-    def _delivery(self, moment: Moment, element: Element, place: str, version: str) -> Outgoing:
+    def _is_own(self, customer_id: str, moment: Moment) -> bool:
+        """Whether an id is that of the contact, and not one that a connector's body chose."""
+        row = moment.row
+        if row.merged_into or not completing.has_intercom_id(row):
+            return False
+        if not is_partner(moment):
+            return True
+        return customer_id == customer_id_of_row(row, self._rules_of(moment.envelope).identity)
+
+    def _hand_on(self, moment: Moment, elements: Iterable[Element], place: str) -> None:
+        for number, element in enumerate(elements):
+            self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
+
+    def _delivery(self, moment: Moment, element: Element, place: str) -> Outgoing:
         envelope = moment.envelope
+        merged = element.merged_id if isinstance(element, MergeElement) else ""
         config = self._configurations.named(envelope.config)
-        user = isinstance(element, UserElement)
         delivery = Delivery(
             delivery_id=scoped(self._scope(envelope), f"{envelope.event_id}/{place}"),
             event_id=envelope.event_id,
-            kind="user" if user else "event",
-            name="" if isinstance(element, UserElement) else element.name,
-            customer_id=element.customer_id,
-            mapping_version=version,
+            kind=element.kind,
+            name=element.name if isinstance(element, EventElement) else "",
+            # A merge goes behind what was handed on for either of its users, first the one that ends.
+            customer_id=merged or element.customer_id,
+            then=element.customer_id if merged else "",
+            mapping_version=self._rules_of(envelope).version,
             received_at=envelope.received_at,
             occurred_at=moment.at,
             body=render(element, now_ms=self._now_ms, real_time_action=config in self._real_time_action),
             config=config,
         )
-        return Outgoing(self._deliveries, element.customer_id.encode(), delivery.body, delivery.headers())
+        key = delivery.customer_id.encode()
+        return Outgoing(self._deliveries, key, delivery.body, delivery.headers())
 
 
 #: Topics whose item is the contact itself, where it does not hold one.

@@ -1,7 +1,8 @@
-"""Rows on the changelogs, deliveries, and the two messages of the join: there and back."""
+"""Rows on the changelogs, deliveries, and the messages between rows: there and back."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from events.codec import encode
 from events.elements import DeadLetter, Delivery
 from events.envelope import Envelope, Source
 from events.errors import InvalidData, InvalidRecord
-from events.joins import CompanySnapshot, MembershipChange, carrying, kind_of_record
+from events.joins import CompanySnapshot, MembershipChange, MergedContact, carrying, kind_of_record
 from events.rows import (
     CompanyRow,
     ContactRow,
@@ -37,6 +38,7 @@ tickets = st.builds(
 )  # fmt: skip
 contact_rows = st.builds(
     ContactRow, contact_id=words, profile=profiles, updated_at=times, deleted=st.booleans(),
+    customer_id=words, id_made_up=st.booleans(), merging=st.lists(words, max_size=3), merged_into=words,
     companies=st.dictionaries(words, memberships, max_size=3),
     tickets=st.dictionaries(words, tickets, max_size=3),
     seen=st.dictionaries(words, times, max_size=3), sent=words, partner_at=times,
@@ -100,6 +102,20 @@ def test_a_snapshot_comes_back(company_id: str, profile: dict[str, Any] | None, 
     assert kind_of_record(headers) == "snapshot"
 
 
+@given(words.filter(bool))
+@settings(deadline=None)
+def test_a_merged_contact_comes_back(customer_id: str) -> None:
+    value, headers = MergedContact(customer_id).record(CAUSE)
+    assert MergedContact.from_envelope(Envelope.from_record(value, headers)).customer_id == customer_id
+    assert kind_of_record(headers) == "merged"
+
+
+@pytest.mark.parametrize("payload", [{}, {"customer_id": ""}, {"customer_id": 7}, []])
+def test_what_is_no_merged_contact_is_refused(payload: Any) -> None:
+    with pytest.raises(InvalidData):
+        MergedContact.from_envelope(carrying(CAUSE, encode(payload)))
+
+
 def test_a_record_without_a_kind_is_an_event() -> None:
     assert kind_of_record(CAUSE.headers()) == "event"
     with pytest.raises(InvalidRecord, match="kind"):
@@ -134,6 +150,15 @@ DELIVERY = Delivery(
 def test_a_delivery_comes_back() -> None:
     key = DELIVERY.customer_id.encode()
     assert Delivery.from_record(key, DELIVERY.body, DELIVERY.headers()) == DELIVERY
+
+
+def test_a_merge_goes_on_to_the_elements_of_the_other_user() -> None:
+    merge = replace(DELIVERY, kind="merge", name="", customer_id="intercom:c1", then="größe-1")
+    key = merge.customer_id.encode()
+    assert Delivery.from_record(key, merge.body, merge.headers()) == merge
+    onward = merge.onward()
+    assert (onward.customer_id, onward.then, onward.delivery_id) == ("größe-1", "", merge.delivery_id)
+    assert Delivery.from_record("größe-1".encode(), onward.body, onward.headers()) == onward
 
 
 def test_a_delivery_from_before_there_were_configurations_belongs_to_the_default_one() -> None:

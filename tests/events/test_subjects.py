@@ -54,7 +54,7 @@ def of_partner(body: dict[str, Any]) -> Subjects:
         ("contact.user.created", CONTACT, ["c1"], []),
         ("contact.lead.added_email", CONTACT, ["c1"], []),
         ("contact.unarchive", CONTACT, ["c1"], []),
-        ("contact.merged", {**CONTACT, "merged_from": {"type": "contact", "id": "c7"}}, ["c1"], []),
+        ("contact.merged", {**CONTACT, "merged_from": {"type": "contact", "id": "c7"}}, ["c1", "c7"], []),
         ("contact.deleted", {"id": "c1", "type": "contact", "deleted": True}, ["c1"], []),
         ("contact.archived", {"id": "c1", "external_id": "u1", "archived": True}, ["c1"], []),
         ("contact.user.tag.created", {"type": "contact_tag", "tag": {}, "contact": CONTACT}, ["c1"], []),

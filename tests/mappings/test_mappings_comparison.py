@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from mapping_samples import moment
 
-from events.elements import Element, EventElement, UserElement
+from events.elements import DeleteElement, Element, EventElement, MergeElement, UserElement
 from mappings.comparison import Comparison
 
 USER = UserElement("cust-1", {"a": 1, "b": "x"})
 EVENT = EventElement("cust-1", "made", {"a": 1}, 1_768_035_600_000)
+MERGE = MergeElement("cust-1", "intercom:c1")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,9 @@ EVENT = EventElement("cust-1", "made", {"a": 1}, 1_768_035_600_000)
         (USER, replace(USER, customer_id="cust-2"), "  + (customer_id): 'cust-2'"),
         (EVENT, replace(EVENT, occurred_at=1), "  + (time): 1"),
         (EVENT, replace(EVENT, name="other"), "+ other of cust-1"),
+        (EVENT, MERGE, "+ (merge) of cust-1"),
+        (MERGE, replace(MERGE, merged_id="intercom:c2"), "  + (merged): 'intercom:c2'"),
+        (MERGE, DeleteElement("cust-1"), "+ (delete) of cust-1"),
     ],
 )
 def test_a_difference(old: Element, new: Element, line: str) -> None:

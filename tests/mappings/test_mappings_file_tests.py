@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from events.elements import Element, EventElement, UserElement
+from events.elements import DeleteElement, Element, EventElement, MergeElement, UserElement
 from events.envelope import Source
 from events.errors import InvalidPayload
 from mappings.errors import InvalidRule
@@ -87,6 +87,19 @@ def test_differences(expect: str, lines: list[str]) -> None:
     assert differing(expect, USER, EVENT) == lines
 
 
+MERGE, DELETE = MergeElement("cust-1", "intercom:c1"), DeleteElement("cust-1")
+
+
+def test_merges_and_deletes_are_expected_too() -> None:
+    expect = "[{merge: intercom:c1, customer_id: cust-1}, {delete: true, customer_id: cust-1}]"
+    assert differing(expect, MERGE, DELETE) == []
+    assert differing("[{merge: intercom:c2}, {delete: true, customer_id: cust-2}]", MERGE, DELETE) == [
+        "- merge intercom:c2: expected, did not come",
+        "+ merge intercom:c1 into cust-1: not expected",
+        "2. delete: customer_id: expected cust-2, got cust-1",
+    ]
+
+
 def test_nothing_is_expected() -> None:
     assert differing("[]") == []
     assert differing("[]", USER)[0] == "+ user of cust-1: not expected"
@@ -131,7 +144,12 @@ def test_a_payload_that_cannot_be_meant(payload: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("expected", "key", "problem"),
     [
-        ("{}", "", "either 'user: true' or"),
+        ("{}", "", "one of 'user: true', 'event: <name>'"),
+        ("{user: true, delete: true}", "", "one of 'user: true', 'event: <name>'"),
+        ("{delete: false}", ".delete", "the user's id goes under 'customer_id'"),
+        ("{merge: a-1, at: 1}", ".at", "only an event"),
+        ("{merge: a-1, attributes: {}}", ".attributes", "only a user or an event"),
+        ("{delete: true, attributes_include: {}}", ".attributes_include", "only a user or an event"),
         ("{user: cust-1}", ".user", "true or false"),
         ("{user: false}", ".user", "the user's id goes under 'customer_id'"),
         ("{user: true, at: 1}", ".at", "only an event"),

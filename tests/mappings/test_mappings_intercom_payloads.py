@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from intercom_schema import NOTIFICATIONS, PARTNER_BODIES
 
+from events.elements import DeleteElement, MergeElement
 from mappings.payloads import envelopes
 from mappings.rules import load
 from moengage.bodies import render, transition
-from moengage.sandbox.validation import Reader
+from moengage.sandbox.validation import Reader, read_deletion, read_merges
 from streams.rehearsal import rehearse
 
-RULES = load()
+RULES = load(merges="all", deletes=True)
 
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -29,11 +30,21 @@ def check(payloads: list[dict[str, Any]]) -> bytes:
     rehearsed = rehearse(RULES, told)
     if not rehearsed:
         return b""
-    body = transition([render(one.element, now_ms=now_ms) for one in rehearsed])
+    in_bulk: list[bytes] = []
+    for one in rehearsed:
+        rendered = render(one.element, now_ms=now_ms)
+        if isinstance(one.element, MergeElement):
+            [pair] = read_merges(rendered)
+            assert pair == (one.element.customer_id, one.element.merged_id)
+        elif isinstance(one.element, DeleteElement):
+            assert read_deletion(rendered) == one.element.customer_id
+        else:
+            in_bulk.append(rendered)
+    body = transition(in_bulk)
     assert b"SECRET" not in body
     reader = Reader(now_ms, latest_ms=now_ms)
     taken = reader.bulk(body)
-    assert len(taken) == len(rehearsed)
+    assert len(taken) == len(in_bulk)
     assert reader.dropped == {}
     return body
 

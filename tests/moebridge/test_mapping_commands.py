@@ -54,6 +54,29 @@ def test_the_shipped_rules_pass_their_lint_and_tests() -> None:
     assert "ok " in tested.output
 
 
+MERGE = """
+  - name: a lead signs up
+    before:
+      - topic: contact.lead.created
+        item: {type: contact, id: c9, external_id: made-up, role: lead, email: a@b.example}
+    given:
+      - topic: contact.lead.signed_up
+        item: {type: contact, id: c9, external_id: cust-9, role: user, email: a@b.example}
+    expect:
+      - {user: true, customer_id: cust-9}
+      - {merge: made-up, customer_id: cust-9}
+"""
+
+
+def test_whether_users_are_merged_is_read_from_the_settings(folder: Path) -> None:
+    (folder / "own.yaml").write_text(OWN + MERGE)
+    settings = Path("moebridge.toml")
+    settings.write_text('[mapping]\npath = "mapping"\n')
+    assert "2 tests passed" in run("test", "--config", "moebridge.toml").output
+    settings.write_text('[mapping]\npath = "mapping"\nmerges = "off"\n')
+    assert "FAILED own.yaml" in run("test", "--config", "moebridge.toml").output
+
+
 def test_a_folder_of_ones_own(folder: Path) -> None:
     assert run("lint", str(folder)).exit_code == 0
     assert "1 test passed" in run("test", str(folder)).output

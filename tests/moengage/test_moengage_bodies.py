@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.elements import EventElement, UserElement
-from moengage.bodies import render, transition, transition_size
+from events.elements import DeleteElement, EventElement, MergeElement, UserElement
+from moengage.bodies import read_merge, render, transition, transition_size
 from moengage.errors import InvalidElement
 
 AT_MS = 1_768_114_250_999  # 2026-01-11T06:50:50.999Z
@@ -36,6 +36,19 @@ def test_an_event_is_rendered_with_one_action() -> None:
                 "current_time": "2026-01-11T06:50:50Z",
             }
         ],
+    }
+
+
+def test_a_merge_and_a_delete_are_bodies_of_their_own_calls() -> None:
+    merge = MergeElement("acme-1", "intercom:c1")
+    body = render(merge, now_ms=AT_MS)
+    assert orjson.loads(body) == {
+        "merge_data": [{"retained_user": "acme-1", "merged_user": "intercom:c1"}]
+    }
+    assert read_merge(body) == merge
+    assert orjson.loads(render(DeleteElement("acme-1"), now_ms=AT_MS)) == {
+        "identity_type": "customer_id",
+        "identity_value": "acme-1",
     }
 
 

@@ -49,6 +49,25 @@ async def test_a_bulk_request_as_moengage_documents_it() -> None:
     assert timeout_s == 10.0
 
 
+async def test_merges_and_deletes_name_the_workspace_in_the_query() -> None:
+    recorder = Recorder(OK)
+    caller = client(recorder, data_center="02")
+    await caller.merge(b'{"merge_data":[]}')
+    await caller.delete(b"{}")
+    assert [(url, body) for url, body, *_ in recorder.calls] == [
+        ("https://api-02.moengage.com/v1/customer/merge?app_id=WS%2F1", b'{"merge_data":[]}'),
+        ("https://api-02.moengage.com/v1/customer/delete?app_id=WS%2F1", b"{}"),
+    ]
+    assert recorder.calls[0][2]["Authorization"].startswith("Basic ")
+
+
+async def test_a_user_who_is_not_there_is_no_wrong_address() -> None:
+    missing = Recorder(Response(404, {}, b"{}"))
+    assert (await client(missing).merge(b"{}")).verdict is Verdict.REFUSED
+    assert (await client(missing).delete(b"{}")).verdict is Verdict.REFUSED
+    assert (await client(missing).transition([b"{}"])).verdict is Verdict.PAUSE
+
+
 async def test_the_connection_test_names_workspace_and_region() -> None:
     recorder = Recorder(OK)
     await client(recorder, data_center="03", base_url="http://127.0.0.1:8086/").test_connection()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from events.elements import Delivery
+from events.elements import Delivery, Kind
 from events.envelope import Envelope, partner_envelope, webhook_envelope
 from events.joins import CompanySnapshot, MembershipChange
 
@@ -224,17 +224,19 @@ def delivery(
     customer: str = "user-c1",
     *,
     name: str = "",
+    kind: Kind | None = None,
+    then: str = "",
     number: int = 0,
     body: bytes | None = None,
     offset: int = 0,
     config: str = "default",
 ) -> Record:
-    """A record of moengage.deliveries. ``name`` is the event's; without one it is a user."""
-    kind = "event" if name else "user"
+    """A record of moengage.deliveries. ``name`` is the event's; without one, and a kind, it is a user."""
+    kind = kind or ("event" if name else "user")
     made = Delivery(
         delivery_id=f"notif_{number}/{customer}/0", event_id=f"notif_{number}",
-        kind="event" if name else "user", name=name, customer_id=customer, mapping_version="v",
-        received_at=ms(0), occurred_at=ms(0),
+        kind=kind, name=name, customer_id=customer, mapping_version="v",
+        received_at=ms(0), occurred_at=ms(0), then=then,
         body=body or json.dumps({"type": kind, "customer_id": customer, "number": number}).encode(),
         config=config,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,15 @@ def test_a_user_is_handed_on_by_its_customer_id(stage: Contact) -> None:
     assert user(step)["u_n"] == "Name c1"
 
 
+def test_a_chunk_has_one_version_of_the_mapping() -> None:
+    """However many events it has; a changed mapping takes over at its edge."""
+    in_force = iter([RULES, replace(RULES, version="next")])
+    stage = OneStage(Contacts(lambda *_: next(in_force)))
+    chunks = [[record_of(contact_updated(one, at=1), one) for one in names] for names in ("abc", "de")]
+    versions = [[one.mapping_version for one in delivered(stage.take(*chunk))] for chunk in chunks]
+    assert versions == [[RULES.version] * 3, ["next"] * 2]
+
+
 def test_a_user_that_stays_as_it_was_is_not_sent_again(stage: Contact) -> None:
     stage.hear(contact_updated(at=1))
     step = stage.hear(contact_updated(at=2, workspace_id="ws2", owner_id=7))
@@ -131,7 +141,9 @@ def test_a_lead_that_becomes_a_user_is_sent_under_its_new_id(stage: Contact) -> 
     lead = webhook("contact.lead.created", contact(at=1, role="lead", external_id="a-uuid"), at=1)
     assert [one.customer_id for one in delivered(stage.hear(lead))] == ["a-uuid"]
     step = stage.hear(contact_updated(at=2, external_id="cust-5"))
-    assert [one.customer_id for one in delivered(step)] == ["cust-5"]
+    assert [(one.kind, one.customer_id) for one in delivered(step)] == [
+        ("user", "cust-5"), ("merge", "a-uuid"),
+    ]  # fmt: skip
     assert user(step)["intercom_role"] == "user"
 
 
@@ -294,7 +306,7 @@ def test_a_ticket_and_its_moves_become_events(stage: Contact) -> None:
     assert (event["customer_id"], action["action"]) == ("user-c1", "ticket_state_changed")
     told = action["attributes"]
     assert (told["state_from"], told["state_to"]) == ("submitted", "in_progress")
-    assert told["seconds_in_previous_state"] == 60
+    assert told["seconds_in_previous_state"] == 61  # since it was made
     assert told["ticket_number"] == "42"
     assert delivered(step)[0].occurred_at == ms(61)
 

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from records import NOW_MS, Record, delivery
 
 from events.configurations import Configurations
+from events.elements import Delivery
 from events.topics import DELIVERIES
 from moengage.answers import Answer, Verdict
 from moengage.bodies import transition
@@ -43,6 +44,7 @@ class Bench:
     def __init__(self, *failpoints: str, **limits: Any) -> None:
         self.log: list[str] = []
         self.letters: list[Outgoing] = []
+        self.passed_on: list[Outgoing] = []
         self.answers: list[Answer] = []  # the next answers; then every request is accepted
         self.bad: set[int] = set()  # elements that MoEngage refuses, however they come
         self.gates: dict[int, asyncio.Event] = {}  # requests that begin with these elements wait
@@ -62,8 +64,16 @@ class Bench:
 
     # MoEngage
     async def transition(self, bodies: Sequence[bytes]) -> Answer:
-        numbers = [json.loads(body)["number"] for body in bodies]
-        self._note("call " + " ".join(map(str, numbers)))
+        return await self._called("call", [json.loads(body)["number"] for body in bodies])
+
+    async def merge(self, body: bytes) -> Answer:
+        return await self._called("merge", [json.loads(body)["number"]])
+
+    async def delete(self, body: bytes) -> Answer:
+        return await self._called("delete", [json.loads(body)["number"]])
+
+    async def _called(self, name: str, numbers: list[int]) -> Answer:
+        self._note(f"{name} " + " ".join(map(str, numbers)))
         if numbers[0] in self.gates:
             await self.gates[numbers[0]].wait()
         if self.answers:
@@ -78,6 +88,10 @@ class Bench:
         if self.publish_error is not None:
             raise self.publish_error
         for one in records:
+            if one.topic == "eu.moengage.deliveries":
+                self.passed_on.append(one)
+                self._note(f"passed on to {one.key.decode()}")
+                continue
             self.letters.append(one)
             self._note(f"letter {dict(one.headers)['dead_letter.offset'].decode()}")
         return {}
@@ -335,6 +349,62 @@ async def test_a_failure_in_between_leaves_everything_undone(failpoint: str, cal
         assert isinstance(bench.failures[0], InjectedFailure)
         assert bench.calls == calls
         assert bench.done() == 0
+
+
+# -- merges and deletes -------------------------------------------------------------------------
+
+
+async def test_a_merge_and_a_delete_are_calls_of_their_own_in_their_turn() -> None:
+    async with running(max_elements=10) as bench:
+        bench.take(
+            *numbered(0, 2), delivery(kind="merge", number=2, offset=2),
+            delivery(kind="delete", number=3, offset=3), *numbered(4, 1),
+        )  # fmt: skip
+        bench.deliver.drain()
+        await bench.until(lambda: bench.done() == 5)
+        assert bench.log == [
+            "call 0 1", "done 0:2", "merge 2", "done 0:3", "delete 3", "done 0:4", "call 4", "done 0:5",
+        ]  # fmt: skip
+        count = "moebridge_delivery_elements_total"
+        assert bench.metric(count, kind="merge", outcome="delivered") == 1
+        assert bench.metric(count, kind="delete", outcome="delivered") == 1
+
+
+async def test_a_merge_is_passed_on_to_the_user_that_is_kept() -> None:
+    async with running(max_elements=10) as bench:
+        bench.take(*numbered(0, 2), delivery("uuid-c1", kind="merge", then="cust-1", number=2, offset=2))
+        bench.deliver.drain()
+        await bench.until(lambda: bench.done() == 3)
+        assert bench.log == ["call 0 1", "done 0:2", "passed on to cust-1", "done 0:3"]
+        [record] = bench.passed_on
+        onward = Delivery.from_record(record.key, record.value, record.headers)
+        assert (onward.kind, onward.customer_id, onward.then) == ("merge", "cust-1", "")
+        outcome = {"kind": "merge", "outcome": "passed_on"}
+        assert bench.metric("moebridge_delivery_elements_total", **outcome) == 1
+
+
+async def test_a_merge_that_cannot_be_passed_on_stops_delivery() -> None:
+    async with running() as bench:
+        bench.publish_error = PublishFailed("the broker did not confirm")
+        bench.take(delivery("uuid-c1", kind="merge", then="cust-1", offset=0), *numbered(1, 1))
+        await bench.until(lambda: bool(bench.failures))
+        assert bench.done() == 0
+
+
+async def test_a_merge_that_is_refused_is_a_dead_letter() -> None:
+    async with running() as bench:
+        bench.bad = {0}
+        bench.take(delivery(kind="merge", number=0, offset=0))
+        await bench.until(lambda: bench.done() == 1)
+        assert bench.log == ["merge 0", "letter 0", "done 0:1"]
+
+
+async def test_a_merge_waits_out_an_outage_like_any_element() -> None:
+    async with running(max_elements=1) as bench:
+        bench.answers = [Answer(Verdict.AGAIN, 503), Answer(Verdict.PAUSE, 401)]
+        bench.take(delivery(kind="merge", number=0, offset=0), *numbered(1, 1))
+        await bench.until(lambda: bench.done() == 2)
+        assert bench.log == ["merge 0"] * 3 + ["done 0:1", "call 1", "done 0:2"]
 
 
 # -- giving partitions back ---------------------------------------------------------------------
