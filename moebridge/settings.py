@@ -59,7 +59,8 @@ def _fits(pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _base_url(value: str) -> str:
+def server_address(value: str) -> str:
+    """A server's address, without the slash at its end. Raises ValueError."""
     if value and not re.fullmatch(r"https?://[^\s/@:]+(:\d{1,5})?(/[^\s@]*)?", value):
         raise ValueError("not such an address")
     return value.rstrip("/")
@@ -182,7 +183,7 @@ class IntercomSettings(Section):
         default="us", description="The region that hosts the Intercom workspace."
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of the region's `https://api….intercom.io`."
     )
@@ -203,7 +204,7 @@ class MoEngageSettings(Section):
         description="The number in the dashboard's address: `dashboard-02.moengage.com` is 02.",
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of `https://api-<data center>.moengage.com`."
     )
@@ -274,6 +275,13 @@ class IngestSettings(Section):
     ] = Field(
         default=DEFAULT_NAME,
         description="Name of the default configuration, as `configName` in its connectors' URLs.",
+    )
+    public_url: Annotated[
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
+    ] = Field(
+        default="",
+        description="Where Intercom reaches the front door, such as `https://bridge.example.com`; for "
+        "what `moebridge connector` prints, and `moebridge doctor` asks.",
     )
 
 
