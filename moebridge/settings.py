@@ -58,7 +58,8 @@ def _fits(pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _base_url(value: str) -> str:
+def server_address(value: str) -> str:
+    """A server's address, without the slash at its end. Raises ValueError."""
     if value and not re.fullmatch(r"https?://[^\s/@:]+(:\d{1,5})?(/[^\s@]*)?", value):
         raise ValueError("not such an address")
     return value.rstrip("/")
@@ -148,7 +149,7 @@ class IntercomSettings(Section):
         default="us", description="The region that hosts the Intercom workspace."
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of the region's `https://api….intercom.io`."
     )
@@ -169,7 +170,7 @@ class MoEngageSettings(Section):
         description="The number in the dashboard's address: `dashboard-02.moengage.com` is 02.",
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of `https://api-<data center>.moengage.com`."
     )
@@ -197,10 +198,24 @@ class IngestSettings(Section):
     max_in_flight: Annotated[int, Ge(1), Le(100_000)] = Field(
         default=2000, description="Requests in work at once; one more is answered with 429."
     )
+    max_in_flight_bytes: Annotated[int, Ge(10_000_000), Le(10_000_000_000)] = Field(
+        default=64_000_000,
+        description="Bytes of their bodies together, and of records that wait for the broker; more is "
+        "answered with 429.",
+    )
     answer_deadline_s: Annotated[float, Gt(0), Le(4.5)] = Field(
         default=1.5,
         description="How long the broker may take to confirm an event before the answer is 429, in "
         "seconds. Intercom waits for 5.",
+    )
+    spool_dir: Annotated[Path | None, Expect("a folder of this process alone")] = Field(
+        default=None,
+        description="Where events are kept on disk while the broker is away; they are answered with 200 "
+        "and handed on in order when it is back. Empty: they are answered with 429.",
+    )
+    spool_max_bytes: Annotated[int, Ge(20_000_000), Le(1_000_000_000_000)] = Field(
+        default=1_000_000_000,
+        description="Most bytes of the spool; what it cannot take is answered with 429.",
     )
     retry_after_s: Annotated[int, Ge(1), Le(3600)] = Field(
         default=5, description="What such an answer says in Retry-After, in seconds."
@@ -210,6 +225,13 @@ class IngestSettings(Section):
     ] = Field(
         default=DEFAULT_NAME,
         description="Name of the default configuration, as `configName` in its connectors' URLs.",
+    )
+    public_url: Annotated[
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
+    ] = Field(
+        default="",
+        description="Where Intercom reaches the front door, such as `https://bridge.example.com`; for "
+        "what `moebridge connector` prints, and `moebridge doctor` asks.",
     )
 
 

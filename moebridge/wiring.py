@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from ingest.config import IngestConfig, Senders
-from ingest.publisher import KafkaPublisher
+from ingest.metrics import SpoolMetrics
+from ingest.publisher import KafkaPublisher, RunningPublisher
+from ingest.spool.publisher import SpoolingPublisher
+from ingest.spool.spool import Spool
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
 from moebridge.mapping_reload import Mappings, checked_rules, rule_files
@@ -56,6 +62,7 @@ def ingest_config(settings: Settings) -> IngestConfig:
         answer_deadline_s=ingest.answer_deadline_s,
         retry_after_s=ingest.retry_after_s,
         max_in_flight=ingest.max_in_flight,
+        max_in_flight_bytes=ingest.max_in_flight_bytes,
         topic_prefix=settings.kafka.topic_prefix,
     )
 
@@ -69,13 +76,30 @@ def _senders(name: str, intercom: IntercomSettings) -> Senders:
     )
 
 
-def publisher(settings: Settings) -> KafkaPublisher:
-    """What the front door publishes with."""
+def publisher(settings: Settings, registry: CollectorRegistry) -> RunningPublisher:
+    """What the front door publishes with. With a spool, half of the time for an answer is the disk's."""
+    folder = settings.ingest.spool_dir
+    if folder is None:
+        return _to_broker(settings, settings.ingest.answer_deadline_s)
+    return SpoolingPublisher(
+        _to_broker(settings, settings.ingest.answer_deadline_s / 2),
+        Spool(folder, max_bytes=settings.ingest.spool_max_bytes),
+        SpoolMetrics(registry, now_ms),
+    )
+
+
+def now_ms() -> int:
+    """The time, in ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def _to_broker(settings: Settings, deadline_s: float) -> KafkaPublisher:
     config = ingest_config(settings)
     return KafkaPublisher(
         topic=config.events_topic,
-        deadline_s=config.answer_deadline_s,
+        deadline_s=deadline_s,
         max_in_flight=config.max_in_flight,
+        max_in_flight_bytes=config.max_in_flight_bytes,
         max_record_bytes=config.max_body_bytes + _FRAME_BYTES,
         **connection(settings),
     )

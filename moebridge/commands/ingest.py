@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from moebridge.commands.options import config_option, parent_option
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.stopping import stop_on_signals, stop_with_parent
-from moebridge.wiring import ingest_config, publisher
+from moebridge.wiring import ingest_config, now_ms, publisher
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +39,10 @@ async def _run(settings: Settings, parent: bool) -> None:
     with stop_on_signals() as stop, stop_with_parent(stop, parent):
         await serve(
             ingest_config(settings),
-            publisher(settings),
+            publisher(settings, registry),
             host=settings.ingest.host,
             port=settings.ingest.port,
-            now_ms=lambda: time.time_ns() // 1_000_000,
+            now_ms=now_ms,
             stop=stop,
             on_listening=lambda url: log.info("listening on %s", url),
             registry=registry,

@@ -18,6 +18,7 @@ from events.codec import canonical, decode_object
 from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import DeleteElement, Delivery, Element, EventElement, MergeElement, UserElement
 from events.envelope import Envelope, Source
+from events.errors import InvalidData
 from events.joins import CompanySnapshot, MembershipChange, MergedContact, kind_of_record
 from events.keys import scoped, split_scope
 from events.rows import ContactRow
@@ -112,9 +113,33 @@ class _Work:
         self._companies = topic_name(COMPANIES, prefix)
         self._deliveries = topic_name(DELIVERIES, prefix)
         self._rows: dict[str, ContactRow] = {}
+        self._taken: dict[bytes, list[Any]] = {}
+        self._touched = False
 
     def handle(self, record: Any) -> None:
-        """Take one record in."""
+        """Take one record in; what raises InvalidData leaves its row as it was, and puts nothing out.
+
+        A dead letter can be redriven: its row must not know the event yet, nor take it for sent.
+        """
+        outputs, self._touched = len(self.result.out), False
+        try:
+            self._take(record)
+        except InvalidData:
+            if self._touched:
+                del self.result.out[outputs:]
+                self._restore(key_text(record, "the contact's id"))
+            raise
+        self._taken.setdefault(record.key, []).append(record)
+
+    def _restore(self, contact: str) -> None:
+        """Make a contact's row anew, from the records of the chunk that it was made of."""
+        result, self.result = self.result, Step()
+        del self._rows[contact]
+        for record in self._taken.get(contact.encode(), ()):
+            self._take(record)
+        self.result = result
+
+    def _take(self, record: Any) -> None:
         contact = key_text(record, "the contact's id")
         envelope = Envelope.from_record(record.value, record.headers)
         id_within(self._scope(envelope), contact)
@@ -138,6 +163,7 @@ class _Work:
         return self._rules(self._configurations.named(envelope.config))
 
     def _row(self, contact: str) -> ContactRow:
+        self._touched = True
         row = self._rows.get(contact)
         if row is None:
             raw = self._state.get(contact.encode())

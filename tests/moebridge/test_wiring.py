@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from ingest.config import IngestConfig, Senders
+from ingest.publisher import KafkaPublisher
+from ingest.spool.publisher import SpoolingPublisher
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
 from moebridge.settings import Settings
@@ -14,6 +17,7 @@ from moebridge.settings_source import load
 from moebridge.wiring import (
     ingest_config,
     max_message_bytes,
+    publisher,
     rule_sets,
     rules,
     topic_arguments,
@@ -41,6 +45,7 @@ def test_the_front_door() -> None:
             intercom__data_keys="old,older",
             ingest__max_body_bytes="2000",
             ingest__max_in_flight="7",
+            ingest__max_in_flight_bytes="12000000",
             ingest__answer_deadline_s="1",
             ingest__retry_after_s="9",
             ingest__config_name="mine",
@@ -55,8 +60,18 @@ def test_the_front_door() -> None:
         answer_deadline_s=1.0,
         retry_after_s=9,
         max_in_flight=7,
+        max_in_flight_bytes=12_000_000,
         topic_prefix="eu.",
     )
+
+
+def test_a_spool_only_where_a_folder_is_named() -> None:
+    assert isinstance(publisher(settings(), CollectorRegistry()), KafkaPublisher)
+    chosen = settings(ingest__spool_dir="spool", ingest__spool_max_bytes="30000000")
+    registry = CollectorRegistry()
+    assert isinstance(publisher(chosen, registry), SpoolingPublisher)
+    assert registry.get_sample_value("moebridge_ingest_spool_events") == 0
+    assert not Path("spool").exists()  # it is made at the start
 
 
 def test_no_data_key_lets_nobody_in() -> None:
