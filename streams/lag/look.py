@@ -55,7 +55,7 @@ class PartitionLook:
 
     @property
     def position(self) -> int:
-        """Where the group is: without a commit, or with one behind the end, a worker starts at the first."""
+        """Where the group is. Without a commit, or with one behind the end, it starts at the first."""
         if self.committed is None or self.committed > self.end:
             return self.begin
         return self.committed
@@ -92,6 +92,7 @@ class GroupLook:
 
     ``exists``: the broker knows the group. ``moving``: its partitions are being assigned anew, so that
     nobody owns them just now. ``retention_ms`` by topic, without the topics of which it is not known.
+    ``unread``: partitions of which the broker did not tell, such as those without a leader.
     """
 
     at_ms: int
@@ -99,3 +100,4 @@ class GroupLook:
     moving: bool
     partitions: Mapping[Place, PartitionLook]
     retention_ms: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[Place, ...] = ()

@@ -47,13 +47,17 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class GroupLag:
-    """A group at ``at_ms``. ``complete`` is how much of the window there is yet, from 0 to 1."""
+    """A group at ``at_ms``. ``complete`` is how much of the window there is yet, from 0 to 1.
+
+    ``unread``: partitions of which the broker did not tell.
+    """
 
     at_ms: int
     group: str
     verdict: Verdict
     complete: float
     partitions: Sequence[PartitionLag]
+    unread: Sequence[Place] = ()
 
     def stages(self) -> dict[str, Sum]:
         """By stage, in the order of the partitions."""
@@ -89,7 +93,9 @@ def report_of(
     verdict = group_verdict(one.verdict for one in partitions) if found else Verdict.NOTFOUND
     order = list(group.stages.values())
     partitions.sort(key=lambda one: (order.index(one.stage), one.place))
-    return GroupLag(last.at_ms, group.group, verdict, min(1.0, len(looks) / window), partitions)
+    return GroupLag(
+        last.at_ms, group.group, verdict, min(1.0, len(looks) / window), partitions, last.unread
+    )
 
 
 def sum_of(partitions: Sequence[PartitionLag], of_group: Verdict) -> Sum:
@@ -115,6 +121,7 @@ def document(report: GroupLag) -> dict[str, Any]:
         "verdict": report.verdict,
         "complete": round(report.complete, 3),
         **_sum(report.total()),
+        "unread": [{"topic": place.topic, "partition": place.partition} for place in report.unread],
         "stages": [
             {
                 "stage": stage,

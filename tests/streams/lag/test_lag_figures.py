@@ -138,7 +138,9 @@ def test_the_verdict_on_looks(looks: list[PartitionLook], complete: bool, verdic
 
 def test_a_rebalance_is_no_stop() -> None:
     [sample] = samples(left(0, 9, 5))
-    assert judge([replace(sample, moving=True)], complete=True) is Verdict.OK
+    moving = replace(sample, moving=True)
+    assert judge([moving], complete=True) is Verdict.OK
+    assert judge([moving, replace(moving, at_ms=NOW + 1000)], complete=False) is Verdict.OK
     before = samples(owned(0, 9, 5), owned(0, 12, 8), owned(0, 12, 10), left(0, 12, 10))
     assert judge([*before[:3], replace(before[3], moving=True)], complete=True) is Verdict.OK
 
