@@ -95,6 +95,12 @@ async def check_topics(
         return await _reports(admin, expected_topics(prefix, app_id), partitions, max_message_bytes)
 
 
+async def partition_counts(connection: Mapping[str, Any]) -> dict[str, int]:
+    """Partitions of every topic that there is, by name. Raises BrokerUnreachable."""
+    async with _admin(connection) as admin:
+        return await _partition_counts(admin)
+
+
 def expected_topics(prefix: str, app_id: str) -> list[ExpectedTopic]:
     """Every topic there has to be, by its name on the broker. ``app_id`` carries the prefix already."""
     catalogued = [ExpectedTopic(topic_name(name, prefix), spec) for name, spec in CATALOGUE.items()]
