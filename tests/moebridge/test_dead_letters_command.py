@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from letters_on_broker import Installation, run
 from some_letters import BEGAN_MS, Record, delivery, of_delivery
 
 from events.topics import CONTACTS, DEAD_LETTERS, DELIVERIES, SETTLEMENTS
+from moebridge.dead_letters.desk import BrokerDesk
 from streams.stages.stage import dead_letter
 
 pytestmark = pytest.mark.broker
@@ -181,6 +183,31 @@ def test_a_copy_that_a_crash_made_goes_with_its_twin(here: Installation) -> None
     assert len(here.records(DELIVERIES)) == 1
     run(here.make(twin))  # and one that comes later is settled already
     assert listed(here, "--event-id", "notif_7") == []
+
+
+def test_cut_off_between_the_records_and_the_note_one_batch_goes_twice(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = BrokerDesk.publish
+
+    async def publish_and_die(self: BrokerDesk, records: Any) -> None:
+        await publish(self, records)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(BrokerDesk, "publish", publish_and_die)
+    assert isinstance(here.command("redrive", "--execute").exception, ZeroDivisionError)
+    monkeypatch.undo()
+    monkeypatch.setattr("moebridge.dead_letters.settling.OVER_AFTER_S", 1.0)
+    batch = len(here.records(DELIVERIES)) + len(here.records(CONTACTS))
+    assert 0 < batch < 13
+    assert f"of these {batch}: begun by a run that was cut off" in here.command("redrive").stdout
+
+    assert "13 redriven by run " in here.command("redrive", "--execute").stdout
+    sent = [*here.records(DELIVERIES), *here.records(CONTACTS)]
+    assert len(sent) == 13 + batch
+    letters = Counter(dict(record.headers)["redrive.letter"] for record in sent)
+    assert len(letters) == 13
+    assert max(letters.values()) == 2
 
 
 def test_show_tells_all_of_one(here: Installation) -> None:
