@@ -26,6 +26,8 @@ COMMANDS = (
     "dead-letters",
     "config",
     "mapping",
+    "connector",
+    "doctor",
     "auth-header",
     "sandbox",
     "broker",

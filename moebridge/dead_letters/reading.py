@@ -15,7 +15,7 @@ from moebridge.dead_letters.letter import Letter, read_letter
 from moebridge.dead_letters.selection import Selection, Span
 from moebridge.dead_letters.settlements import Book, read_note
 from moebridge.errors import BrokerUnreachable, TopicsUnfit
-from moebridge.topic_admin import partition_counts
+from moebridge.topic_admin import admin_client, partition_counts
 
 #: Seconds without one record where there must be some, after which the broker counts as gone.
 PATIENCE_S = 30.0
@@ -109,7 +109,8 @@ class DeadLetterLog:
 async def dead_letter_log(connection: Mapping[str, Any], prefix: str) -> AsyncIterator[DeadLetterLog]:
     """Connect. Raises BrokerUnreachable, and TopicsUnfit where topics are missing."""
     letters, notes = topic_name(DEAD_LETTERS, prefix), topic_name(SETTLEMENTS, prefix)
-    counts = await partition_counts(connection)
+    async with admin_client(connection) as admin:
+        counts = await partition_counts(admin)
     partitions = fitting_partitions(counts, letters, notes)
     consumers = [
         AIOKafkaConsumer(**connection, group_id=None, auto_offset_reset="earliest") for _ in range(2)
