@@ -112,7 +112,10 @@ async def _list(
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 @config_option
 def show(config_file: Path | None, letter_id: tuple[int, int], as_json: bool) -> None:
-    """Show all about the dead letter ID (partition:offset), its body too: personal data."""
+    """Show all about one, its body too, which is personal data.
+
+    ID is partition:offset, as `list` has it.
+    """
     settings = _settings(config_file)
     with paused_idle_fetches():
         asyncio.run(_show(settings, letter_id, as_json))
@@ -157,14 +160,20 @@ def _settling_options(command: Any) -> Any:
 @dead_letters.command()
 @_settling_options
 def redrive(config_file: Path | None, **options: Any) -> None:
-    """Send open dead letters back to the topic that they came from, in order. A dry run by default."""
+    """Send open dead letters again, in order.
+
+    Each goes back to the topic that it came from. A dry run by default.
+    """
     _settle("redriven", config_file, options)
 
 
 @dead_letters.command()
 @_settling_options
 def discard(config_file: Path | None, **options: Any) -> None:
-    """Put open dead letters away for good. A dry run by default."""
+    """Put open dead letters away for good.
+
+    A dry run by default.
+    """
     _settle("discarded", config_file, options)
 
 

@@ -26,6 +26,8 @@ def show_plan(counts: Counts, job: Job, *, execute: bool) -> None:
     ):  # fmt: skip
         if count:
             screen.print(f"  of these {count:,}: {what}")
+    if not counts.total:
+        screen.print(f"{counts.settled:,} of those that are meant are settled already (list --all)")
     for count, what in (
         (counts.behind, "parked behind dead letters that stay"),
         (counts.stuck, "from no topic of this installation"),

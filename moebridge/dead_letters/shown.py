@@ -1,7 +1,8 @@
 """Dead letters as they are shown: a row of a list, a line of JSON, one of them whole.
 
 What is on them may have come from anybody, so nothing of it reaches a terminal as a control character.
-In lists, whose they are is shown as a digest: equal ones look equal, and nobody can be read from it.
+In lists, whose they are is shown as a digest: equal ones look equal, and nobody can be read from it who
+is not on a list of ids at hand.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ async def plan(log: DeadLetterLog, where: Mapping[int, Span], job: Job) -> Count
         book, choice = await log.book(partition), Choice(job)
         async for letter in log.letters(partition, span):
             verdict = choice.judge(letter, book.settled(letter))
+            counts.settled += verdict == "settled"
             counts.stuck += verdict == "stuck"
             counts.behind += verdict == "behind"
             if verdict in WORKED_ON and counts.total != job.limit:
