@@ -5,6 +5,7 @@
 | ``/healthz`` | 200 while the process runs |
 | ``/readyz`` | 200 once partitions are assigned and tables recovered, 503 before and while it stops |
 | ``/mapping`` | the mapping in force by configuration, and why changed files are refused |
+| ``/lag`` | how far the whole group is behind (streams.lag); 503 where the broker does not tell |
 | ``/metrics`` | Prometheus |
 """
 
@@ -16,11 +17,15 @@ from typing import Any
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from moebridge.lag_site import lag_answer
+from streams.lag.watch import LagWatch
+
 
 def create_app(
     registry: CollectorRegistry,
     ready: Callable[[], bool],
     mapping: Callable[[], Mapping[str, Any]] = dict,
+    lag: LagWatch | None = None,
 ) -> web.Application:
     """The application; ``ready`` and ``mapping`` are asked at every call."""
 
@@ -36,6 +41,9 @@ def create_app(
     async def show_mapping(_: web.Request) -> web.Response:
         return web.json_response(mapping())
 
+    async def show_lag(_: web.Request) -> web.Response:
+        return lag_answer(lag)
+
     async def metrics(_: web.Request) -> web.Response:
         headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
         return web.Response(body=generate_latest(registry), headers=headers)
@@ -44,5 +52,6 @@ def create_app(
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/mapping", show_mapping)
+    app.router.add_get("/lag", show_lag)
     app.router.add_get("/metrics", metrics)
     return app

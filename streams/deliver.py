@@ -279,7 +279,8 @@ class _Lane:
                 outcome="refused" if refused else "delivered",
             )
             if not refused:
-                metrics.observe(
-                    "moebridge_end_to_end_seconds", max(0, now_ms - item.delivery.received_at) / 1000
-                )
+                delivery = item.delivery
+                waited, took = now_ms - delivery.received_at, now_ms - delivery.occurred_at
+                metrics.observe("moebridge_end_to_end_seconds", max(0, waited) / 1000)
+                metrics.observe("moebridge_event_to_accepted_seconds", max(0, took) / 1000)
         metrics.count("moebridge_stage_records_total", len(items), stage=NAME)

@@ -27,7 +27,7 @@ from mappings.rules import RuleSet
 from moengage.client import MoEngageClient, MoEngageConfig
 from moengage.transport import AiohttpTransport
 from streams.app import AppConfig, add_agent, make_app
-from streams.chunks import Chunk
+from streams.chunks import Chunk, Place
 from streams.data_folder import locked
 from streams.deliver import NAME as DELIVER
 from streams.deliver import Deliver, DeliverConfig
@@ -90,6 +90,13 @@ class Worker:
     def ready(self) -> bool:
         """Whether partitions are assigned and tables recovered; not while they move or it stops."""
         return self._serving and self._app is not None and bool(self._app.tables.actives_ready)
+
+    @property
+    def assigned(self) -> frozenset[Place]:
+        """The partitions that are this worker's now, without changelogs."""
+        if self._consumer is None or not self._serving:
+            return frozenset()
+        return frozenset(Place(*tp) for tp in self._consumer.assignment())
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set. Raises StreamsError where the worker cannot go on."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -22,8 +21,10 @@ from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.site import serving
 from moebridge.stopping import has_terminal, stop_on_signals, stop_with_parent
-from moebridge.wiring import mappings, worker_config
+from moebridge.wiring import lag_config, lag_reader, mappings, now_ms, worker_config
 from moebridge.worker_site import create_app
+from streams.lag.series import LagSeries
+from streams.lag.watch import LagWatch
 from streams.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,8 @@ def worker(config_file: Path | None, embedded_broker: bool, stop_with_parent: bo
     """Run a worker: map events, deliver them to MoEngage.
 
     As many as there are partitions may share the work. Topics must exist (`moebridge topics create`).
-    Answers /healthz, /readyz, /mapping and /metrics on worker.http_port. SIGHUP has it look for a changed
-    mapping at once; on a terminal it stops.
+    Answers /healthz, /readyz, /mapping, /lag and /metrics on worker.http_port. SIGHUP has it look for a
+    changed mapping at once; on a terminal it stops.
     """
     settings = load(config_file, purpose="worker").settings
     logs.set_up(settings.log.level, settings.log.format, "worker", secrets=secrets_of(settings))
@@ -54,8 +55,12 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     running = Worker(worker_config(settings, in_force), registry)
-    reload = MappingReload(in_force, running.metrics, now_ms=lambda: time.time_ns() // 1_000_000)
-    site = create_app(registry, lambda: running.ready, in_force.document)
+    reload = MappingReload(in_force, running.metrics, now_ms=now_ms)
+    reader = lag_reader(settings)
+    lag = LagWatch(reader, lag_config(settings), now_ms=now_ms) if settings.lag.interval_s else None
+    if lag is not None:
+        LagSeries(lag, settings.app_id, lambda: running.assigned).register(registry)
+    site = create_app(registry, lambda: running.ready, in_force.document, lag)
     address = settings.worker.http_host, settings.worker.http_port
     with (
         stop_on_signals(on_hangup=None if has_terminal() else reload.ask) as stop,
@@ -64,6 +69,8 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
         async with (
             serving(site, *address, "worker.http_port") as url,
             _meanwhile(reload.run(), stop),
+            reader,
+            _meanwhile(lag.run(), stop) if lag is not None else nullcontext(),
         ):
             log.info("metrics and readiness at %s", url)
             await running.run(stop)

@@ -38,6 +38,15 @@ async def test_the_mapping_in_force_is_shown(aiohttp_client: Any) -> None:
     assert await (await client.get("/mapping")).json() == {"eu": 1}
 
 
+async def test_lag_that_is_not_known_is_said(aiohttp_client: Any) -> None:
+    client = await aiohttp_client(create_app(CollectorRegistry(), lambda: True))
+    answer = await client.get("/lag")
+    assert (answer.status, await answer.json()) == (
+        503,
+        {"verdict": None, "reason": "lag.interval_s is 0"},
+    )
+
+
 async def test_a_site_is_there_while_it_is_needed() -> None:
     app = create_app(CollectorRegistry(), lambda: True)
     async with aiohttp.ClientSession() as session:
