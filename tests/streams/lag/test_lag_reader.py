@@ -116,6 +116,22 @@ async def test_records_that_expired_before_they_were_delivered(broker: Any, topi
     assert report.partitions[0].figures.loss_s == pytest.approx(3600 - (look.at_ms - old) / 1000)
 
 
+async def test_timestamps_of_large_batches_are_read_too(broker: Any, topic_prefix: str) -> None:
+    """A broker skips a batch that is larger than what was asked for, but for a request's first."""
+    topic = f"{topic_prefix}a"
+    await make_topics(broker.connection, 6, topic)
+    old = now_ms() - 30_000
+    async with AIOKafkaProducer(**broker.connection) as producer:
+        for partition in range(6):
+            for more in (0, 1000):
+                await producer.send_and_wait(
+                    topic, b"x" * 300_000, partition=partition, timestamp_ms=old + partition + more
+                )
+    async with reader(broker.connection, f"{topic_prefix}g", topic) as lag:
+        look = await lag.look()
+    assert [of(look, topic, n).oldest_ms for n in range(6)] == [old + n for n in range(6)]
+
+
 async def test_no_broker_is_said_in_one_line(free_port: int) -> None:
     async with reader({"bootstrap_servers": f"127.0.0.1:{free_port}"}, "g", "t") as lag:
         with pytest.raises(LagUnreadable, match=f"127.0.0.1:{free_port} did not tell the lag"):
@@ -128,9 +144,7 @@ async def test_a_thousand_partitions_take_a_handful_of_requests(
     topics = [f"{topic_prefix}{name}" for name in "abcd"]
     await make_topics(broker.connection, 250, *topics)
     old = now_ms() - 30_000
-    producer = AIOKafkaProducer(**broker.connection)
-    await producer.start()
-    try:
+    async with AIOKafkaProducer(**broker.connection) as producer:
         sent = [
             await producer.send(topic, b"{}", partition=partition, timestamp_ms=old)
             for topic in topics
@@ -138,8 +152,6 @@ async def test_a_thousand_partitions_take_a_handful_of_requests(
         ]
         for one in sent:
             await one
-    finally:
-        await producer.stop()
 
     requests: Counter[str] = Counter()
     send = AIOKafkaClient.send
