@@ -91,10 +91,20 @@ class SpoolingPublisher:
             on_disk = self._put(envelope, key)
         finally:
             placed.set_result(None)
-            if self._last[key] is placed:
-                del self._last[key]
+            self._leave_line(key, placed, before)
         await on_disk
         self._metrics.spooled.inc()
+
+    def _leave_line(
+        self, key: bytes, placed: asyncio.Future[None], before: asyncio.Future[None] | None
+    ) -> None:
+        """The next event of the key waits for the one before this, if that has no place yet."""
+        if self._last.get(key) is not placed:
+            return  # later ones wait for each other
+        if before is None or before.done():
+            del self._last[key]
+        else:
+            self._last[key] = before
 
     async def _published(self, envelope: Envelope, key: bytes) -> bool:
         """Whether the broker has it. It is not asked while others wait for it."""

@@ -149,6 +149,28 @@ async def test_an_event_stays_behind_an_earlier_one_that_the_broker_still_has(pu
     assert [number for number, key in broker.has if key == b"a"] == [1, 2]
 
 
+async def test_events_of_a_key_may_end_in_any_order_and_the_next_waits_for_all(publisher, broker):
+    gates = [asyncio.Event() for _ in range(3)]
+    at_once = []
+    for number, gate in enumerate(gates, 1):
+        broker.gate = gate
+        at_once.append(asyncio.create_task(publisher.publish(*event(number, b"a"))))
+        await asyncio.sleep(0)
+    for gate, task in zip(reversed(gates[1:]), reversed(at_once[1:]), strict=True):
+        gate.set()
+        await task
+    broker.up = False
+    last = asyncio.create_task(publisher.publish(*event(4, b"a")))
+    await publisher.publish(*event(5, b"b"))
+    assert not last.done()  # the first of the key may still come to the spool
+    gates[0].set()
+    await asyncio.gather(at_once[0], last)
+    broker.gate, broker.up = None, True
+    await until_empty(publisher)
+    assert [number for number, key in broker.has if key == b"a"] == [3, 2, 1, 4]
+    assert publisher._last == {}
+
+
 async def test_what_is_too_large_for_the_broker_holds_nobody_up_and_is_kept(publisher, broker, caplog):
     broker.up = False
     broker.too_large = {2}
