@@ -90,21 +90,18 @@ class SpoolingPublisher:
                 await asyncio.wait({before})
             on_disk = self._put(envelope, key)
         finally:
-            placed.set_result(None)
-            self._leave_line(key, placed, before)
+            if before is None or before.done():
+                self._placed(key, placed)
+            else:
+                before.add_done_callback(lambda _: self._placed(key, placed))
         await on_disk
         self._metrics.spooled.inc()
 
-    def _leave_line(
-        self, key: bytes, placed: asyncio.Future[None], before: asyncio.Future[None] | None
-    ) -> None:
-        """The next event of the key waits for the one before this, if that has no place yet."""
-        if self._last.get(key) is not placed:
-            return  # later ones wait for each other
-        if before is None or before.done():
+    def _placed(self, key: bytes, last: asyncio.Future[None]) -> None:
+        """The broker or the spool has this event of the key, and all before it: nobody waits for it."""
+        last.set_result(None)
+        if self._last[key] is last:
             del self._last[key]
-        else:
-            self._last[key] = before
 
     async def _published(self, envelope: Envelope, key: bytes) -> bool:
         """Whether the broker has it. It is not asked while others wait for it."""

@@ -1,4 +1,4 @@
-"""Requests that nobody would send who means well, from a seed: by hand, and by schemathesis.
+"""Requests that nobody would send who means well, made by hand, from a seed.
 
 Most carry a right signature or right credentials, so that they get as far as they can.
 """
@@ -8,23 +8,41 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote
 
-import schemathesis
-import yaml
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from raw_http import Request, http
-from schemathesis import GenerationMode
 
 from ingest.basic_auth import basic_header
 from ingest.signature import HEADER, sign
 
-OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 WEBHOOKS = "/intercom/webhooks"
 PARTNER = "/v1/partner/intercom/user"
 JSON = ("Content-Type", "application/json")
+
+
+#: JSON, nearly, by what is odd about it: a value of a good notification, or a body of its own.
+ODD_VALUES = {
+    "NaN, odd numbers": [
+        "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "9" * 5000, "-" + "9" * 30, "0x10",
+        "01", ".5", "1.", "-", "+1", "1e", "-0", "0.1e+308",
+    ],
+    "lone surrogates": [
+        '"\\ud800"', '"\\udfff\\ud800"', '{"\\ud800": 1}', '"a\\udc00b"',
+        '"\ud800"', '{"\udc00": "\udbff"}',
+    ],
+    "duplicate keys": [
+        '{"a": 1, "a": 2}', '{"id": "1", "id": {}}', '{"a": {"b": 1}, "a": {"b": [1], "b": null}}',
+        '{"topic": "ping", "topic": "contact.x", "data": {"item": {}}, "data": {"item": 1}}',
+    ],
+    "odd JSON": [
+        "", " ", "null", "true", "0", '""', "[]", "{}", "[{}]", "{]", '{"a"}', "{'a': 1}", '"\\u12"',
+        '"\\x41"', '"\t"', '"\0"', '{"a": 1,}', '{"a": 1}{"b": 2}', "//\n{}", "\ufeff{}", "\u2028",
+        '{"__proto__": {"x": 1}}', '{"topic": "ping"}', '{"": {"": ""}}', '"\\u0000"', "undefined",
+        '{"topic": "ping", "data": ' + "[" * 200 + "]" * 200 + "}",
+    ],
+}  # fmt: skip
 
 
 class Hostile:
@@ -38,17 +56,18 @@ class Hostile:
 
     def __iter__(self) -> Iterator[Request]:
         kinds: list[tuple[Callable[[], Request], int]] = [
-            (self._odd_json, 22),
-            (self._odd_notification, 22),
-            (self._truncated, 12),
-            (self._flipped, 12),
+            *((partial(self._odd_value, kind), 7) for kind in ODD_VALUES),
+            (self._duplicated, 3),
+            (self._odd_notification, 20),
+            (self._truncated, 10),
+            (self._flipped, 10),
             (self._deep, 5),
             (self._encoded, 8),
-            (self._credentials, 8),
+            (self._credentials, 5),
             (self._framing, 4),
             (self._head, 4),
             (self._path, 4),
-            (self._typed, 4),
+            (self._headers, 4),
             (self._leaving, 2),
             (self._huge, 1),
             (self._pipelined, 1),
@@ -91,22 +110,25 @@ class Hostile:
         }
         return json.dumps(document, ensure_ascii=self._rng.random() < 0.5).encode()
 
-    def _odd_json(self) -> Request:
-        rng = self._rng
-        odd = rng.choice(
+    def _odd_value(self, kind: str) -> Request:
+        value = self._rng.choice(ODD_VALUES[kind])
+        if self._rng.random() < 0.7:
+            body = self._notification(data={"item": {"id": "1", "name": "@"}}).decode()
+            value = body.replace('"@"', value)
+        return self._send(kind, value.encode("utf-8", "surrogatepass"))
+
+    def _duplicated(self) -> Request:
+        """What the envelope is made from, twice."""
+        twice = self._rng.choice(
             [
-                "", " ", "null", "true", "0", '""', "[]", "{}", "[{}]", "{]", '{"a"}', "{'a': 1}",
-                '{"a": NaN}', '{"a": Infinity}', '{"a": -Infinity}', '{"a": 1e999}', '{"a": -1e999}',
-                '{"a": ' + "9" * 5000 + "}", '{"a": 0x10}', '{"a": 01}', '{"a": .5}', '{"a": 1.}',
-                '{"a": "\\ud800"}', '{"a": "\\udfff\\ud800"}', '{"\\ud800": 1}', '{"a": "\\u12"}',
-                '{"a": "\\x41"}', '{"a": "\t"}', '{"a": "\0"}', '{"a": 1,}', '{"a": 1}{"b": 2}', "//\n{}",
-                '{"a": 1, "a": 2, "topic": "x", "topic": "y"}', '{"__proto__": {"x": 1}}', "\ufeff{}",
-                '{"topic": "contact.x", "data": {"item": {}}, "data": {"item": 1}}',
-                '{"topic": "ping"}', '{"topic": "ping", "data": ' + "[" * 200 + "]" * 200 + "}",
+                '"topic": "ping"', '"topic": null', '"id": "x"', '"id": [1]',
+                '"data": {}', '"data": {"item": 1}',
+                '"app_id": {}', '"created_at": NaN', '"type": 1', '"topic": "contact.deleted"',
             ]
         )  # fmt: skip
-        raw = odd.encode("utf-8", "surrogatepass")
-        return self._send("odd JSON", raw)
+        body = self._notification().decode()
+        body = f"{{{twice}, {body[1:]}" if self._rng.random() < 0.5 else f"{body[:-1]}, {twice}}}"
+        return self._send("duplicate keys", body.encode())
 
     def _odd_notification(self) -> Request:
         rng = self._rng
@@ -123,17 +145,8 @@ class Hostile:
         if where == "item":
             item = value
         elif where == "field":
-            names = (
-                "id",
-                "type",
-                "contacts",
-                "contact",
-                "companies",
-                "updated_at",
-                "external_id",
-                "email",
-            )
-            item[rng.choice(names)] = value
+            names = "id type contacts contact companies updated_at external_id email"
+            item[rng.choice(names.split())] = value
         elif where == "key":
             item[str(value)] = value
         else:
@@ -220,7 +233,7 @@ class Hostile:
             raw = http("PUT", PARTNER, [("Authorization", rng.choice(basics)), JSON], body)
         return Request("credentials", (raw,))
 
-    def _typed(self) -> Request:
+    def _headers(self) -> Request:
         body = self._notification()
         more = self._rng.choice(
             [
@@ -309,44 +322,3 @@ class Hostile:
         raw = b"".join(self._signed(self._notification()) for _ in range(self._rng.randrange(2, 30)))
         last = self._signed(self._notification(), ("Connection", "close"))
         return Request("pipelined", (raw + last,), then="until_closed")
-
-    # -- schemathesis -------------------------------------------------------------------------------
-
-    def by_schemathesis(self, count: int) -> list[Request]:
-        """Made from docs/openapi.yaml: half of them against it, half within; signed by turns."""
-        cases: list[dict[str, Any]] = []
-        schema = schemathesis.openapi.from_dict(yaml.safe_load(OPENAPI.read_text()))
-        posts = [one.ok() for one in schema.get_all_operations() if one.ok().body]
-        for number, operation in enumerate(posts):
-            for mode in GenerationMode:
-
-                @seed(number)
-                @settings(
-                    max_examples=count // (len(posts) * len(GenerationMode)),
-                    database=None,
-                    deadline=None,
-                    phases=[Phase.generate],
-                    suppress_health_check=list(HealthCheck),
-                )
-                @given(operation.as_strategy(generation_mode=mode))
-                def collect(case: Any) -> None:
-                    cases.append(case.as_transport_kwargs(base_url="http://door"))
-
-                collect()
-        return [self._as_bytes(case, signed=number % 2 == 0) for number, case in enumerate(cases)]
-
-    def _as_bytes(self, case: dict[str, Any], *, signed: bool) -> Request:
-        body = case.get("data", b"")
-        if "json" in case:
-            body = json.dumps(case["json"]).encode()
-        elif not isinstance(body, bytes):
-            body = (body if isinstance(body, str) else urlencode(body)).encode("utf-8", "surrogatepass")
-        query = urlencode(case.get("params") or {}, doseq=True, errors="surrogatepass")
-        path = quote(urlsplit(case["url"]).path, safe="/%") + (f"?{query}" if query else "")
-        headers = [(k, str(v)) for k, v in case["headers"].items() if k.lower() != "connection"]
-        if signed:
-            ours = {HEADER.lower(), "authorization"}
-            headers = [(name, value) for name, value in headers if name.lower() not in ours]
-            headers += [self._basic, (HEADER, sign(body, self._secret))]
-        headers = [(name, value.replace("\r", "").replace("\n", "")) for name, value in headers]
-        return Request("schemathesis", (http(case["method"], path, headers, body),), body=body)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+NO_ANSWER, LEFT = 0, -1
 #: Within which an answer must come, in seconds; how long to listen where none need come.
 ANSWER_S = 20.0
 QUIET_S = 0.5
@@ -29,7 +30,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """``status`` 0: the connection ended, or was left, without one."""
+    """``status`` is NO_ANSWER where the connection ended without one, LEFT where nobody waited."""
 
     status: int
     body: bytes = b""
@@ -43,7 +44,7 @@ class Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, request: Request) -> list[Reply]:
-        """Every answer, at least one; with status 0 where there was none. Raises TimeoutError."""
+        """Every answer, at least one Reply. Raises TimeoutError where one must come and does not."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await self._send(request)
@@ -52,7 +53,7 @@ class Connection:
             raise TimeoutError(f"no answer to {request.kind}: {request.pieces[0][:300]!r}") from None
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             self.close()
-            return [Reply(0)]
+            return [Reply(NO_ANSWER)]
 
     async def _send(self, request: Request) -> list[Reply]:
         if self._streams is None:
@@ -68,7 +69,7 @@ class Connection:
             pass  # refused before its end; the answer may be there
         if request.then == "leave":
             self.close()
-            return [Reply(0)]
+            return [Reply(LEFT)]
         head_only = request.pieces[0].startswith(b"HEAD ")
         if request.then == "answer":
             reply, closing = await _read_reply(reader, head_only=head_only)
@@ -85,7 +86,7 @@ class Connection:
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError):
             pass
         self.close()
-        return replies or [Reply(0)]
+        return replies or [Reply(NO_ANSWER)]
 
     def close(self) -> None:
         """Leave."""
