@@ -41,15 +41,16 @@ def good(number: int) -> Request:
 
 
 def hostile(seed: int, total: int, *, max_body: int) -> Iterator[Request]:
-    """So many, of all kinds, the same ones for the same seed."""
+    """So many, of all kinds, the same ones for the same seed. What takes long to make is made at once."""
     rng = random.Random(seed)
     credentials = {"secret": SECRET, "workspace": WORKSPACE, "key": KEY}
     by_hand = Hostile(seed, **credentials, max_body=max_body)
     made = by_schema(seed, int(total * BY_SCHEMA), **credentials) + by_hand.slow(int(total * SLOW))
     rng.shuffle(made)
     others = iter(by_hand)
-    for left in range(total, 0, -1):
-        yield made.pop() if rng.random() < len(made) / left else next(others)
+    return (
+        made.pop() if rng.random() < len(made) / left else next(others) for left in range(total, 0, -1)
+    )
 
 
 @dataclass
@@ -76,19 +77,22 @@ class Run:
         return {status for counts in self.answers.values() for status in counts} - {NO_ANSWER, LEFT}
 
     async def play(self, requests: Iterator[Request], total: int, warm_up: int) -> None:
-        """Good requests first, so that everything is in use once; then all at the same time."""
+        """Good requests first, so that everything is in use once; then all at the same time.
+
+        Ends with the first request that has no answer in time, in a TimeoutError.
+        """
         numbers = itertools.count()
         with closing(Connection(self.port)) as connection:
             for number in itertools.islice(numbers, warm_up):
                 await self._send(connection, good(number))
         self.memory.append(self.resident())
         over = asyncio.Event()
-        calm = [asyncio.create_task(self._good(numbers, over)) for _ in range(GOOD_SENDERS)]
-        try:
-            await asyncio.gather(*(self._hostile(requests, total) for _ in range(SENDERS)))
-        finally:
+        async with asyncio.TaskGroup() as senders:
+            for _ in range(GOOD_SENDERS):
+                senders.create_task(self._good(numbers, over))
+            storm = [senders.create_task(self._hostile(requests, total)) for _ in range(SENDERS)]
+            await asyncio.wait(storm)
             over.set()
-            await asyncio.gather(*calm)
         self.memory.append(self.resident())
 
     async def _hostile(self, requests: Iterator[Request], total: int) -> None:
