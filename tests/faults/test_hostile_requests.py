@@ -26,8 +26,9 @@ SEED = int(os.environ.get("MOEBRIDGE_TEST_HOSTILE_SEED", "50"))
 MAX_BODY = 200_000
 WARM_UP = 500
 #: Memory of the process, in bytes: at its highest, beyond what it has after the good requests at the
-#: start; at the end, beyond what it has in the middle, when whatever is cached is there. On a busy machine
-#: the spool steps in at some time, and its buffers stay. 1 kB kept of each of 50,000 requests is too much.
+#: start; at the end, beyond what it has in the middle, when whatever is cached is there. On a machine
+#: that is busy the spool steps in at some time, and its buffers stay. One kilobyte that is kept of each
+#: of 50,000 requests is too much.
 PEAK_GROWTH = 48_000_000
 LATE_GROWTH = 24_000_000
 #: What the process may say in all, in characters: a few lines, however many requests come.
