@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from events.topics import EVENTS, topic_name
 from ingest.config import IngestConfig
 from ingest.publisher import KafkaPublisher
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet, load
 from moebridge.settings import Settings
+from moebridge.watchdog import WatchConfig
 from moengage.client import MoEngageConfig
-from streams.app import AppConfig
+from streams.app import AppConfig, rebalance_s
 from streams.deliver import DeliverConfig
 from streams.worker import WorkerConfig
 
@@ -98,6 +100,23 @@ def intercom_config(settings: Settings) -> IntercomConfig | None:
         region=intercom.region,
         base_url=intercom.base_url,
         api_version=intercom.api_version,
+    )
+
+
+def watch_config(settings: Settings) -> WatchConfig:
+    """How the worker is watched."""
+    worker = settings.worker
+    # What is on its way to MoEngage, or gathers for it, is no standing still.
+    least_s = 2 * max(settings.moengage.timeout_s, settings.delivery.linger_ms / 1000)
+    stall_s = max(worker.stall_s, least_s)
+    return WatchConfig(
+        stall_s=stall_s,
+        grace_s=stall_s / 4,
+        join_s=rebalance_s(worker.shutdown_s),
+        shutdown_s=worker.shutdown_s,
+        connection=connection(settings),
+        group=settings.app_id,
+        topic=topic_name(EVENTS, settings.kafka.topic_prefix),
     )
 
 

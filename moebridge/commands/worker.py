@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -15,9 +16,9 @@ from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_option, parent_option
 from moebridge.settings import Settings
 from moebridge.settings_source import load
-from moebridge.site import serving
 from moebridge.stopping import stop_on_signals, stop_with_parent
-from moebridge.wiring import rules, worker_config
+from moebridge.watchdog import Watchdog, watching
+from moebridge.wiring import rules, watch_config, worker_config
 from moebridge.worker_site import create_app
 from streams.worker import Worker, WorkerConfig
 
@@ -49,10 +50,30 @@ async def _run(settings: Settings, config: WorkerConfig, parent: bool) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     running = Worker(config, registry)
-    site = create_app(registry, lambda: running.ready)
+    watchdog = Watchdog(running, watch_config(settings), asyncio.get_running_loop())
+    site = create_app(registry, lambda: running.ready, lambda: watchdog.verdict)
     address = settings.worker.http_host, settings.worker.http_port
     with stop_on_signals() as stop, stop_with_parent(stop, parent):
-        async with serving(site, *address, "worker.http_port") as url:
+        async with (
+            watching(watchdog, site, *address, "worker.http_port") as url,
+            stopping_in_time(watchdog, stop),
+        ):
             log.info("metrics and readiness at %s", url)
             await running.run(stop)
     log.info("stopped")
+
+
+@asynccontextmanager
+async def stopping_in_time(watchdog: Watchdog, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Bound what comes once ``stop`` is set, or the inside has ended."""
+
+    async def told() -> None:
+        await stop.wait()
+        watchdog.stop_in_time()
+
+    waiting = asyncio.create_task(told())
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        watchdog.stop_in_time()
