@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ from streams.metrics import Metrics
 from streams.publishing import Outgoing, Publisher
 from streams.runner import ChunkSource
 from streams.stages.stage import dead_letter
+from streams.waiting import MOENGAGE, Wait
 
 NAME = "deliver"
 
@@ -66,6 +68,10 @@ class _Item:
     record: Any
     delivery: Delivery
     config: str  # as the settings have it
+
+
+class _GivenBack(Exception):  # no error
+    """The partition was given back while its batch waited."""
 
 
 class Deliver:
@@ -115,6 +121,10 @@ class Deliver:
         for lane in self._lanes.values():
             lane.hurry()
 
+    def waiting(self) -> dict[Place, str]:
+        """The lanes that wait for a known reason (streams.waiting.Lanes)."""
+        return {place: why for place, lane in self._lanes.items() if (why := lane.waiting()) is not None}
+
     async def drop(self) -> None:
         """Partitions are gone: end every lane, whatever it is at."""
         tasks = list(self._tasks.values())
@@ -157,6 +167,13 @@ class _Lane:
         self._queue: asyncio.Queue[Chunk | None] = asyncio.Queue()
         self._config = ""  # of what the batcher holds
         self._hurrying = False
+        self._wait = Wait(time.monotonic)
+        self._verdict = Verdict.ACCEPTED
+        self._out: Sequence[_Item] = ()
+
+    def waiting(self) -> str | None:
+        """See streams.waiting.Waiting."""
+        return self._wait.waiting()
 
     def put(self, chunk: Chunk) -> None:
         self._queue.put_nowait(chunk)
@@ -183,7 +200,7 @@ class _Lane:
 
     async def _work(self, chunk: Chunk) -> None:
         deliver = self._deliver
-        deliver.failpoints.passing(NAME, "before_step")
+        await deliver.failpoints.passing(NAME, "before_step")
         now = asyncio.get_running_loop().time()
         for record in chunk.records:
             try:
@@ -236,17 +253,24 @@ class _Lane:
 
     async def _deliver_all(self, items: Sequence[_Item], calls: BulkCalls) -> None:
         deliver = self._deliver
+        await deliver.source.in_group()
         if not all(deliver.source.holds(item.chunk) for item in items):
             return  # given back: the partition's next owner sends it
-        outcomes = await deliver_batch(
-            calls,
-            [item.delivery.body for item in items],
-            sleep=asyncio.sleep,
-            random=random.random,
-            observe=deliver.observe,
-            policy=deliver.config.retry,
-        )
-        deliver.failpoints.passing(NAME, "after_outputs")
+        self._out = items
+        try:
+            outcomes = await deliver_batch(
+                calls,
+                [item.delivery.body for item in items],
+                sleep=self._rest,
+                random=random.random,
+                observe=self._observe,
+                policy=deliver.config.retry,
+            )
+        except _GivenBack:
+            return
+        finally:
+            self._wait.end()
+        await deliver.failpoints.passing(NAME, "after_outputs")
         now_ms = deliver.now_ms()
         letters = self._letters(items, outcomes, now_ms)
         if letters:
@@ -256,6 +280,18 @@ class _Lane:
         lasts = {id(item.chunk): item for item in items}
         for item in lasts.values():
             deliver.source.advance(item.chunk, item.record.offset + 1)
+
+    def _observe(self, answer: Answer, elements: int) -> None:
+        self._verdict = answer.verdict
+        self._deliver.observe(answer, elements)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next try. Raises _GivenBack where that is the partition's next owner's."""
+        self._wait.begin(MOENGAGE[self._verdict], seconds)
+        await asyncio.sleep(seconds)
+        await self._deliver.source.in_group()
+        if not all(self._deliver.source.holds(item.chunk) for item in self._out):
+            raise _GivenBack
 
     def _letters(
         self, items: Sequence[_Item], outcomes: Sequence[Outcome], now_ms: int

@@ -1,0 +1,113 @@
+"""A worker that stands still is found out and replaced, and then everything is delivered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import payloads
+import pytest
+from bridge import Bridge, WorkerProcess, bridge, until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+#: As short as it may be; what is on its way to MoEngage must fit into half of it.
+QUICK = {"MOEBRIDGE_WORKER__STALL_S": "8", "MOEBRIDGE_MOENGAGE__TIMEOUT_S": "2",
+         "MOEBRIDGE_WORKER__SHUTDOWN_S": "2"}  # fmt: skip
+
+
+def tickets(first: int, last: int) -> list[dict]:
+    return [
+        payloads.ticket_moved(n, n % 50, "resolved", id=f"notif_{n}", at=n) for n in range(first, last)
+    ]
+
+
+def ids(events: list[dict]) -> list[str]:
+    return [event["id"] for event in events]
+
+
+async def replaced(one: Bridge, worker: WorkerProcess, reason: str) -> None:
+    """It says what stands still, and ends with an error."""
+    told: list[str] = []
+
+    async def stalled() -> bool:
+        health = await worker.health(one.session)
+        if health is not None and health["status"] == "stalled":
+            told.extend(health["stalled"])
+        return worker.process.returncode is not None
+
+    await until(stalled, "it ended", 90)
+    log = worker.log.read_text()
+    assert worker.process.returncode == 1, log[-3000:]
+    assert any(reason in one for one in told), (told, log[-3000:])
+    assert f"standing still: {told[0][:20]}" in log
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ({"failpoints": "contacts:before_step:1:hang"}, "intercom.contacts["),
+        ({"failpoints": "route:after_outputs:1:hang"}, "intercom.events["),
+        ({"failpoints": "deliver:before_step:1:hang"}, "moengage.deliveries["),
+        ({"failpoints": "contacts:after_outputs:1:block"}, "the event loop is blocked"),
+        ({"sabotage": "loop_blocked"}, "the event loop is blocked"),
+        ({"sabotage": "thread_ends"}, "the consumer's thread has ended"),
+        ({"sabotage": "fetch_loop_ends"}, "Faust's fetch loop has ended"),
+        ({"sabotage": "fetching_ends"}, "the consumer's fetching has ended"),
+        ({"sabotage": "polls_hang"}, "the consumer has not polled"),
+        ({"sabotage": "commit_hangs"}, "not committed"),
+        ({"sabotage": "join_hangs"}, "joining the group has not come to an end"),
+    ],
+    ids=lambda value: "-".join(value.values()).replace(":", "_") if isinstance(value, dict) else "",
+)
+async def test_a_worker_that_stands_still_is_replaced(
+    kafka_broker, topic_prefix: str, tmp_path: Path, how: dict[str, str], reason: str
+) -> None:
+    async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
+        worker = await one.start_worker(**how, **QUICK)
+        events = tickets(0, 300)
+        for first in range(0, 300, 50):
+            await one.post(*events[first : first + 50])
+        await replaced(one, worker, reason)
+        await one.start_worker(**QUICK)
+        await one.arrived(ids(events))
+
+
+async def test_a_recovery_that_never_ends(kafka_broker, topic_prefix: str, tmp_path: Path) -> None:
+    async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
+        events = tickets(0, 20)
+        await one.post(*events)
+        worker = await one.start_worker(sabotage="recovery_hangs", ready=False, **QUICK)
+        await replaced(one, worker, "the recovery of tables has stood still")
+        await one.start_worker(**QUICK)
+        await one.arrived(ids(events))
+
+
+@pytest.mark.parametrize("sabotage", ["lost_chunk", "lost_records"])
+async def test_what_gets_lost_with_nothing_after_it_is_fetched_again(
+    kafka_broker, topic_prefix: str, tmp_path: Path, sabotage: str
+) -> None:
+    async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
+        events = tickets(0, 150)
+        # Routed and no further, so that every partition of contacts has one chunk, and nothing after it.
+        first = await one.start_worker(failpoints="contacts:before_step:1:hang")
+        await one.post(*events)
+        await first.counts(one.session, 'moebridge_stage_records_total{stage="route"} 150.0')
+        await first.kill()
+        worker = await one.start_worker(sabotage=sabotage)
+        await one.arrived(ids(events))
+        assert len(await one.event_ids()) == 150
+        assert worker.process.returncode is None
+        assert "lost on the way" in worker.log.read_text()
+
+
+async def test_an_error_of_the_group_that_faust_never_asks_for(
+    kafka_broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
+        worker = await one.start_worker(sabotage="join_fails_once")
+        events = tickets(0, 150)
+        for first in range(0, 150, 50):
+            await one.post(*events[first : first + 50])
+        await one.arrived(ids(events))
+        assert worker.process.returncode is None
+        assert "an error that nobody expects" in worker.log.read_text()
