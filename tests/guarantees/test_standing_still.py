@@ -15,6 +15,11 @@ QUICK = {"MOEBRIDGE_WORKER__STALL_S": "8", "MOEBRIDGE_MOENGAGE__TIMEOUT_S": "2",
          "MOEBRIDGE_WORKER__SHUTDOWN_S": "2"}  # fmt: skip
 
 
+def long(*values: object) -> object:
+    """One more of the kind: make test-faults."""
+    return pytest.param(*values, marks=pytest.mark.faults)
+
+
 def tickets(first: int, last: int) -> list[dict]:
     return [
         payloads.ticket_moved(n, n % 50, "resolved", id=f"notif_{n}", at=n) for n in range(first, last)
@@ -46,16 +51,15 @@ async def replaced(one: Bridge, worker: WorkerProcess, reason: str) -> None:
     ("how", "reason"),
     [
         ({"failpoints": "contacts:before_step:1:hang"}, "intercom.contacts["),
-        ({"failpoints": "route:after_outputs:1:hang"}, "intercom.events["),
+        long({"failpoints": "route:after_outputs:1:hang"}, "intercom.events["),
         ({"failpoints": "deliver:before_step:1:hang"}, "moengage.deliveries["),
         ({"failpoints": "contacts:after_outputs:1:block"}, "the event loop is blocked"),
-        ({"sabotage": "loop_blocked"}, "the event loop is blocked"),
         ({"sabotage": "thread_ends"}, "the consumer's thread has ended"),
-        ({"sabotage": "fetch_loop_ends"}, "Faust's fetch loop has ended"),
-        ({"sabotage": "fetching_ends"}, "the consumer's fetching has ended"),
-        ({"sabotage": "polls_hang"}, "the consumer has not polled"),
+        long({"sabotage": "fetch_loop_ends"}, "Faust's fetch loop has ended"),
+        long({"sabotage": "fetching_ends"}, "the consumer's fetching has ended"),
+        long({"sabotage": "polls_hang"}, "the consumer has not polled"),
         ({"sabotage": "commit_hangs"}, "not committed"),
-        ({"sabotage": "join_hangs"}, "joining the group has not come to an end"),
+        long({"sabotage": "join_hangs"}, "joining the group has not come to an end"),
     ],
     ids=lambda value: "-".join(value.values()).replace(":", "_") if isinstance(value, dict) else "",
 )
