@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -172,11 +171,6 @@ def join_fails_once() -> None:
         consumer._thread._soon(coordinator.request_rejoin)
 
     when_contacts_come(2, rejoin)
-
-
-def loop_blocked() -> None:
-    """The event loop is blocked."""
-    when_contacts_come(2, lambda _: time.sleep(3600))
 
 
 def short_poll_interval() -> None:

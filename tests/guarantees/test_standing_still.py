@@ -6,13 +6,20 @@ from pathlib import Path
 
 import payloads
 import pytest
-from bridge import Bridge, WorkerProcess, bridge, until
+from bridge import PARTITIONS, Bridge, WorkerProcess, bridge, until
+
+from streams.waiting import BROKER
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 #: As short as it may be; what is on its way to MoEngage must fit into half of it.
 QUICK = {"MOEBRIDGE_WORKER__STALL_S": "8", "MOEBRIDGE_MOENGAGE__TIMEOUT_S": "2",
          "MOEBRIDGE_WORKER__SHUTDOWN_S": "2"}  # fmt: skip
+
+
+def long(*values: object) -> object:
+    """One more of the kind: make test-faults."""
+    return pytest.param(*values, marks=pytest.mark.faults)
 
 
 def tickets(first: int, last: int) -> list[dict]:
@@ -46,16 +53,15 @@ async def replaced(one: Bridge, worker: WorkerProcess, reason: str) -> None:
     ("how", "reason"),
     [
         ({"failpoints": "contacts:before_step:1:hang"}, "intercom.contacts["),
-        ({"failpoints": "route:after_outputs:1:hang"}, "intercom.events["),
+        long({"failpoints": "route:after_outputs:1:hang"}, "intercom.events["),
         ({"failpoints": "deliver:before_step:1:hang"}, "moengage.deliveries["),
         ({"failpoints": "contacts:after_outputs:1:block"}, "the event loop is blocked"),
-        ({"sabotage": "loop_blocked"}, "the event loop is blocked"),
         ({"sabotage": "thread_ends"}, "the consumer's thread has ended"),
-        ({"sabotage": "fetch_loop_ends"}, "Faust's fetch loop has ended"),
-        ({"sabotage": "fetching_ends"}, "the consumer's fetching has ended"),
-        ({"sabotage": "polls_hang"}, "the consumer has not polled"),
+        long({"sabotage": "fetch_loop_ends"}, "Faust's fetch loop has ended"),
+        long({"sabotage": "fetching_ends"}, "the consumer's fetching has ended"),
+        long({"sabotage": "polls_hang"}, "the consumer has not polled"),
         ({"sabotage": "commit_hangs"}, "not committed"),
-        ({"sabotage": "join_hangs"}, "joining the group has not come to an end"),
+        long({"sabotage": "join_hangs"}, "joining the group has not come to an end"),
     ],
     ids=lambda value: "-".join(value.values()).replace(":", "_") if isinstance(value, dict) else "",
 )
@@ -111,3 +117,56 @@ async def test_an_error_of_the_group_that_faust_never_asks_for(
         await one.arrived(ids(events))
         assert worker.process.returncode is None
         assert "an error that nobody expects" in worker.log.read_text()
+
+
+async def test_a_broker_that_is_away_for_longer_replaces_nobody(
+    kafka_broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with (
+        type(kafka_broker.server)(tmp_path / "broker") as own,
+        bridge(own.bootstrap_servers, topic_prefix, tmp_path) as one,
+    ):
+        await one.faults(kind="status", status=503, count=1_000_000)
+        worker = await one.start_worker(**QUICK)
+        events = tickets(0, 100)
+        await one.post(*events)
+        await worker.counts(one.session, 'moebridge_stage_records_total{stage="contacts"} 100.0')
+        await own.stop()
+        await one.faults()  # what is in hand is delivered, and cannot be committed
+        seen: list[dict] = []
+
+        async def long_enough() -> bool:
+            health = await worker.health(one.session)
+            assert health is not None
+            assert health["status"] == "alive", health
+            if BROKER in health["waiting"]:
+                seen.append(health)
+            return len(seen) > 200  # so many times 0.05 s, and more
+
+        await until(long_enough, "it waits for the broker", 60)
+        await own.start()
+        await one.arrived(ids(events))
+
+        async def moves_again() -> bool:
+            health = await worker.health(one.session)
+            return health is not None and health["broker"] == "answers" and not health["waiting"]
+
+        await until(moves_again, "it has committed", 60)
+        assert worker.process.returncode is None
+
+
+@pytest.mark.faults
+async def test_a_worker_without_partitions_is_alive(
+    kafka_broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
+        workers = [await one.start_worker(f"w{n}", **QUICK) for n in range(PARTITIONS + 1)]
+        events = tickets(0, 300)
+        for first in range(0, 300, 10):
+            await one.post(*events[first : first + 10])
+            await one.arrived(ids(events[: first + 10]))
+            for worker in workers:
+                health = await worker.health(one.session)
+                assert health is not None
+                assert health["status"] == "alive", health
+        assert not any("standing still" in worker.log.read_text() for worker in workers)
