@@ -22,7 +22,7 @@ from moebridge.site import local_url
 from moebridge.supervision import Answers, keep_running
 from moebridge.together import together
 from moebridge.topic_admin import create_topics
-from moebridge.wiring import topic_arguments
+from moebridge.wiring import connection, topic_arguments
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Installation:
         """
         settings = self._place.settings
         reports = await create_topics(
-            {"bootstrap_servers": settings.kafka.bootstrap_servers},
+            connection(settings),
             replication=settings.kafka.replication,
             **topic_arguments(settings),
         )

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from events.configurations import DEFAULT_NAME
+from ingest.sources import INTERCOM, networks
 from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from streams.failpoints import ACTIONS, MOMENTS, Failpoints
@@ -26,7 +27,7 @@ ENV_DELIMITER = "__"
 
 
 def _split(value: Any) -> Any:
-    """A list in one string: a JSON array, or values separated by commas."""
+    """A list in one string: a JSON array, or values separated by commas or, as in a file, by lines."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -35,7 +36,7 @@ def _split(value: Any) -> Any:
             return json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"not a JSON array: {error.msg} at character {error.pos}") from None
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
 
 
 def _servers(value: str) -> str:
@@ -65,6 +66,11 @@ def server_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _sources(value: tuple[str, ...]) -> tuple[str, ...]:
+    networks(value)
+    return value
+
+
 def _existing(value: Path | None) -> Path | None:
     if value is not None and not value.exists():
         raise ValueError("there is nothing")
@@ -89,6 +95,14 @@ Secrets = Annotated[
     NoDecode,
     BeforeValidator(_split),
     Expect("secrets, separated by commas, or a JSON array of strings"),
+]
+PemFile = Annotated[Path | None, AfterValidator(_existing), Expect("a PEM file")]
+Sources = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split),
+    AfterValidator(_sources),
+    Expect(f"addresses, CIDR blocks, or {', '.join(INTERCOM)}, separated by commas"),
 ]
 IdentitySource = Literal["external_id", "email", "intercom_id"]
 
@@ -119,6 +133,26 @@ class KafkaSettings(Section):
     )
     replication: Annotated[int, Ge(1), Le(10)] = Field(
         default=1, description="Copies of every topic; 3 on a cluster that may lose a broker."
+    )
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How every process speaks to the broker: SSL is TLS."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How it logs in, with SASL."
+    )
+    sasl_username: str = Field(default="", description="The user as whom it logs in.")
+    sasl_password: SecretStr = Field(default=SecretStr(""), description="That user's password.")
+    ssl_cafile: PemFile = Field(
+        default=None,
+        description="Certificates that the broker's must come from. Empty: those of the system.",
+    )
+    ssl_certfile: PemFile = Field(
+        default=None, description="Our certificate, for a broker that asks for one."
+    )
+    ssl_keyfile: PemFile = Field(
+        default=None,
+        description="Its key, without a password. Empty: it is in the same file as the certificate.",
     )
 
 
@@ -202,6 +236,22 @@ class IngestSettings(Section):
         default=64_000_000,
         description="Bytes of their bodies together, and of records that wait for the broker; more is "
         "answered with 429.",
+    )
+    max_requests_per_source_s: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        default=2500,
+        description="Requests a second from one address, and as many at once; more is answered with 429. "
+        "0: no limit. Intercom sends 150,000 a minute at most. Behind a proxy, name that in "
+        "`trusted_proxies`.",
+    )
+    allowed_sources: Sources = Field(
+        default=(),
+        description="From where requests are taken; `intercom-us`, `intercom-eu` and `intercom-au` stand "
+        "for the addresses that Intercom documents. Empty: from anywhere.",
+    )
+    trusted_proxies: Sources = Field(
+        default=(),
+        description="Proxies whose X-Forwarded-For tells where a request comes from. Empty: from the "
+        "other end of its connection.",
     )
     answer_deadline_s: Annotated[float, Gt(0), Le(4.5)] = Field(
         default=1.5,

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -47,7 +47,7 @@ class WatchConfig:
     grace_s: float
     join_s: float
     shutdown_s: float
-    connection: Mapping[str, Any]
+    connection: Mapping[str, Any] = field(repr=False)
     group: str
     topic: str
 

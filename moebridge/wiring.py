@@ -12,10 +12,12 @@ from events.topics import EVENTS, topic_name
 from ingest.config import IngestConfig, Senders
 from ingest.metrics import SpoolMetrics
 from ingest.publisher import KafkaPublisher, RunningPublisher
+from ingest.sources import networks
 from ingest.spool.publisher import SpoolingPublisher
 from ingest.spool.spool import Spool
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
+from moebridge.kafka_security import security
 from moebridge.mapping_reload import Mappings, checked_rules, rule_files
 from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
 from moebridge.watchdog import WatchConfig
@@ -30,7 +32,7 @@ _FRAME_BYTES = 100_000
 
 def connection(settings: Settings) -> dict[str, Any]:
     """Keyword arguments of aiokafka's clients."""
-    return {"bootstrap_servers": settings.kafka.bootstrap_servers}
+    return {"bootstrap_servers": settings.kafka.bootstrap_servers, **security(settings.kafka)}
 
 
 def max_message_bytes(settings: Settings) -> int:
@@ -66,6 +68,9 @@ def ingest_config(settings: Settings) -> IngestConfig:
         max_in_flight=ingest.max_in_flight,
         max_in_flight_bytes=ingest.max_in_flight_bytes,
         topic_prefix=settings.kafka.topic_prefix,
+        allowed_sources=networks(ingest.allowed_sources),
+        trusted_proxies=networks(ingest.trusted_proxies),
+        max_requests_per_source_s=ingest.max_requests_per_source_s,
     )
 
 
@@ -173,6 +178,7 @@ def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> Wor
         app=AppConfig(
             app_id=settings.app_id,
             bootstrap_servers=settings.kafka.bootstrap_servers,
+            security=security(settings.kafka),
             data_dir=worker.data_dir,
             prefix=settings.kafka.topic_prefix,
             store=worker.store,

@@ -17,6 +17,7 @@ from moebridge import logs
 from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_option, parent_option
 from moebridge.mapping_reload import MappingReload, Mappings
+from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.stopping import has_terminal, stop_on_signals, stop_with_parent
@@ -44,7 +45,7 @@ def worker(config_file: Path | None, embedded_broker: bool, stop_with_parent: bo
     mapping at once; on a terminal it stops.
     """
     settings = load(config_file, purpose="worker").settings
-    logs.set_up(settings.log.level, settings.log.format, "worker")
+    logs.set_up(settings.log.level, settings.log.format, "worker", secrets=secrets_of(settings))
     with paused_idle_fetches() if embedded_broker else nullcontext():
         asyncio.run(_run(settings, mappings(settings), stop_with_parent))
 

@@ -100,12 +100,14 @@ def doctor_body(event_id: str, *, now_s: int) -> bytes:
 
 
 def _name(body: bytes) -> str:
-    """What the front door calls its answer; "" where somebody else answers."""
+    """What the front door calls its answer, or its state; "" where somebody else answers."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    name = document.get("name") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return ""
+    name = document.get("name", document.get("status"))
     return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
 
 

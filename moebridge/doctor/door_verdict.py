@@ -62,6 +62,9 @@ def health_findings(url: str, health: Health, *, public: bool) -> list[Finding]:
                 "look at the broker and the topics from where the front door runs; its log says more",
             )
         ]
+    if health.ready == Reply(200, "spooling"):
+        text = f"{url} answers, but keeps events in its spool, for its broker is or was away"
+        return [warning(text, "look at the broker from where the front door runs; its log says more")]
     answers = {health.alive.status, health.ready.status}
     if answers != {200} and not answers <= _KEPT_BACK:
         text = f"{url}/healthz is answered with {health.alive}, /readyz with {health.ready}"
@@ -106,7 +109,7 @@ def round_trip_finding(
         return problem(
             f"a signed webhook was taken, and did not come to {topic} on this broker in time",
             "front door and these settings must name the same kafka.bootstrap_servers and "
-            "kafka.topic_prefix; else give it longer: --timeout",
+            "kafka.topic_prefix; else give it longer (--timeout), for a spool also",
         )
     place = f"{topic}, partition {stored.partition}, offset {stored.offset}"
     if stored.configuration != configuration:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from mappings.findings import ERROR
 from mappings.lint import lint
-from mappings.rule_folder import read_rule_folder
-from mappings.rules import compile_folder
+from mappings.rules import load
 from moebridge.doctor.findings import Finding
 from moebridge.doctor.mapping_verdict import mapping_findings
 from moebridge.settings import MappingSettings
-from streams.rehearsal import run_folder_tests
+from streams.rehearsal import run_tests
 
 
 def look_at_mapping(mapping: MappingSettings) -> list[Finding]:
@@ -17,9 +16,7 @@ def look_at_mapping(mapping: MappingSettings) -> list[Finding]:
     linted = lint(mapping.path)
     if any(one.severity == ERROR for one in linted):
         return mapping_findings(mapping.path, linted)
-    folder = read_rule_folder(mapping.path)
-    rules = compile_folder(
-        folder, identity=mapping.identity, merges=mapping.merges, deletes=mapping.deletes
-    )
-    tested = run_folder_tests(rules, folder)
+    identity, merges, deletes = mapping.identity, mapping.merges, mapping.deletes
+    rules = load(mapping.path, identity=identity, merges=merges, deletes=deletes)
+    tested = run_tests(mapping.path, identity=identity, merges=merges, deletes=deletes)
     return mapping_findings(mapping.path, linted, tested, rules=len(rules.rules), version=rules.version)

@@ -30,7 +30,7 @@ from mappings.tickets import has_id, same_state
 #: Fields of a contact that are not its profile.
 _LEFT_OUT = frozenset(
     {"type", "companies", "social_profiles", "notes", "opted_in_subscription_types", "avatar",
-     "opted_out_subscription_types", "workspace_id", "app_id"}
+     "opted_out_subscription_types", "workspace_id", "app_id", "archived", "deleted"}
 )  # fmt: skip
 
 #: A visitor that signs up comes in an older shape, with these names for the same things.

@@ -8,13 +8,12 @@ configuration (events.keys.scoped), rules are those of the event's.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from events.codec import canonical, decode_object
+from events.codec import decode_object
 from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import DeleteElement, Delivery, Element, EventElement, MergeElement, UserElement
 from events.envelope import Envelope, Source
@@ -34,8 +33,9 @@ from mappings.rules import RuleSet, map_moment
 from mappings.tickets import ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
-from streams.stages import completing, contact_row, customer_ids
+from streams.stages import completing, contact_row, contact_tags, customer_ids
 from streams.stages.stage import Step, each_record, id_within, key_text
+from streams.stages.user_news import is_news
 from streams.state import State
 
 _NOBODY: Mapping[str, Found] = {}
@@ -296,7 +296,9 @@ class _Work:
             self.result.counts["stale"] += 1
             return False
         at = max(parse_ms(contact.get("updated_at")) or 0, envelope.occurred_at)
+        tags = contact_tags.listed(row)
         fresh = contact_row.take_profile(row, contact, envelope.occurred_at)
+        named = contact_tags.take(row, envelope.topic, item, tags if fresh else None)
         company = item.get("company") if family == "company" else None
         company_id = company.get("id") if isinstance(company, dict) else None
         changes: list[tuple[str, bool]] = []
@@ -307,10 +309,10 @@ class _Work:
         # The list that comes with a detachment still shows the company.
         changes += contact_row.take_companies(row, contact.get("companies"), at, but=company_id)
         self._tell_companies(row, changes, envelope)
-        if not fresh and not changes:
+        if not fresh and not changes and not named:
             self.result.counts["stale"] += 1
         # Also an older attachment may tell since when, and so which company is the primary one.
-        return fresh or bool(changes) or family == "company"
+        return fresh or named or bool(changes) or family == "company"
 
     def _leave_companies(self, row: ContactRow, envelope: Envelope) -> None:
         ended = [
@@ -339,12 +341,13 @@ class _Work:
         for number, element in enumerate(map_moment(rules, moment, self.result.changes)):
             if isinstance(element, UserElement) and row.merged_into == element.customer_id:
                 continue  # that contact's own row tells what its user is
-            if isinstance(element, UserElement) and "contact" in moment.happened:
-                digest = _digest(element)
-                if digest == moment.row.sent:
-                    self.result.counts["user_unchanged"] += 1
-                    continue
-                moment.row.sent = digest
+            if (
+                isinstance(element, UserElement)
+                and CONTACT in moment.happened
+                and not is_news(rules, moment, element)
+            ):
+                self.result.counts["user_unchanged"] += 1
+                continue
             self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
             customer_id = element.customer_id
         self.result.counts["mapped" if customer_id else "unmapped"] += 1
@@ -404,8 +407,3 @@ def _referring(family: str, item: Mapping[str, Any], contact_id: str) -> Iterabl
     if family == "event" and item.get("intercom_user_id") == contact_id:
         return [{"id": contact_id, "external_id": item.get("user_id")}]
     return []
-
-
-def _digest(element: UserElement) -> str:
-    content = canonical([element.customer_id, dict(element.attributes)])
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -97,11 +97,12 @@ async def test_users_tags(guide: Guide, someone: Person, role: str) -> None:
     [user] = await guide.news(someone)
     assert user.attributes["intercom_last_tag_added"] == "VIP"
     assert user.attributes["intercom_tag_count"] == 1
+    assert user.attributes["intercom_tags"] == ["VIP"]
     await guide.webhook(f"contact.{role}.tag.deleted", tagged(at=20), at=20)
     [user] = await guide.news(someone)
     assert user.attributes["intercom_last_tag_removed"] == "VIP"
     assert user.attributes["intercom_tag_count"] == 0
-    assert "intercom_last_tag_added" not in user.attributes
+    assert not {"intercom_last_tag_added", "intercom_tags"} & user.attributes.keys()
 
 
 async def test_users_subscriptions(guide: Guide, someone: Person) -> None:

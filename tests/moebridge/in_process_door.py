@@ -25,6 +25,8 @@ class Taken:
     """What was published."""
 
     ready: bool = True
+    broker_up: bool = True
+    spooled: int = 0
     envelopes: list[Envelope] = field(default_factory=list)
 
     async def publish(self, envelope: Envelope, key: bytes) -> None:

@@ -255,6 +255,19 @@ async def test_the_broker_is_away(broker: Any, topic_prefix: str, free_port: int
         assert "events are answered with 429" in text(outcomes, "front door")
 
 
+async def test_the_front_door_keeps_events_in_its_spool(
+    broker: Any, topic_prefix: str, free_port: int, tmp_path: Path
+) -> None:
+    door = {
+        "kafka__bootstrap_servers": f"127.0.0.1:{free_port}",
+        "ingest__spool_dir": str(tmp_path / "spool"),
+    }
+    async with chain(broker.bootstrap_servers, topic_prefix, door=door) as running:
+        outcomes = await running.examine(timeout_s=8.0)
+        assert levels(outcomes) == {**QUIET, "front door": "warning", "round trip": "problem"}
+        assert "in its spool" in text(outcomes, "front door")
+
+
 async def test_the_front_door_writes_elsewhere(broker: Any, topic_prefix: str) -> None:
     other = f"{topic_prefix}other."
     async with (

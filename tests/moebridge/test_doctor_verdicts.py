@@ -171,6 +171,8 @@ YES, NO = Reply(200), Reply(404)
     [
         (URL, Health(YES, YES, YES), ["ok"], [URL]),
         (URL, Health(NO, Reply(403), YES), ["ok"], ["not shown there"]),
+        (URL, Health(YES, Reply(200, "ready"), YES), ["ok"], [URL]),
+        (URL, Health(YES, Reply(200, "spooling"), YES), ["warning"], ["in its spool"]),
         (URL, Health(YES, Reply(503), YES), ["problem"], ["cannot reach its broker"]),
         (URL, Health(YES, YES, NO), ["problem"], ["HEAD with 404", "proxy"]),
         (URL, Health(Reply(500), YES, YES), ["problem"], ["/healthz is answered with 500"]),

@@ -117,6 +117,11 @@ def test_a_diff(folder: Path, tmp_path: Path) -> None:
     compared = run("diff", "default", str(folder), "--from", str(recorded))
     assert compared.exit_code == 0, compared.output
     assert "ticket_resolved" in compared.output
+    recorded.write_text(f"{recorded.read_text()}{json.dumps(item)}\n")
+    assert (
+        f"{recorded}:3: topic: expected a topic, beside 'item' or 'data'"
+        in run("diff", "default", str(folder), "--from", str(recorded)).output
+    )
     recorded.write_text("[]\n")
     assert (
         f"{recorded}:1: $: expected a JSON object"

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.config import IngestConfig, Senders
 from ingest.publisher import KafkaPublisher
+from ingest.sources import networks
 from ingest.spool.publisher import SpoolingPublisher
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
@@ -46,6 +47,9 @@ def test_the_front_door() -> None:
             ingest__max_body_bytes="2000",
             ingest__max_in_flight="7",
             ingest__max_in_flight_bytes="12000000",
+            ingest__allowed_sources="intercom-eu, 192.0.2.0/24",
+            ingest__trusted_proxies="10.0.0.1",
+            ingest__max_requests_per_source_s="50",
             ingest__answer_deadline_s="1",
             ingest__retry_after_s="9",
             ingest__config_name="mine",
@@ -61,6 +65,9 @@ def test_the_front_door() -> None:
         retry_after_s=9,
         max_in_flight=7,
         max_in_flight_bytes=12_000_000,
+        allowed_sources=networks(["54.217.125.63", "54.246.173.113", "54.216.9.3", "192.0.2.0/24"]),
+        trusted_proxies=networks(["10.0.0.1"]),
+        max_requests_per_source_s=50,
         topic_prefix="eu.",
     )
 

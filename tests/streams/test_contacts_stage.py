@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from events.envelope import Envelope
 from events.errors import InvalidRecord
 from events.rows import ContactRow
 from events.topics import CONTACTS, DEAD_LETTERS, DELIVERIES
+from mappings.rules import load
 from streams.stages import contacts as contacts_module
 from streams.stages.contacts import Contacts
 from streams.stages.stage import Step
@@ -98,6 +100,38 @@ def test_a_user_that_stays_as_it_was_is_not_sent_again(stage: Contact) -> None:
     assert step.out == []
     assert step.counts["user_unchanged"] == 1
     assert user(stage.hear(contact_updated(at=3, name="Ada")))["u_n"] == "Ada"
+
+
+def test_what_is_told_of_the_moment_alone_makes_no_later_update(stage: Contact) -> None:
+    """Neither is sent again: MoEngage keeps what it was told."""
+    gone = {"type": "contact", "id": "c1", "external_id": "user-c1", "archived": True}
+    tag = {"type": "contact_tag", "tag": {"id": "3", "name": "VIP"}, "contact": contact(at=2)}
+    stage.hear(contact_updated(at=1))
+    assert user(stage.hear(webhook("contact.archived", gone, at=2)))["intercom_archived"] is True
+    assert stage.hear(contact_updated(at=3)).out == []
+    assert "intercom_last_tag_added" in user(
+        stage.hear(webhook("contact.user.tag.created", tag | {"contact": contact(at=4)}, at=4))
+    )
+    assert stage.hear(contact_updated(at=5)).counts["user_unchanged"] == 1
+    assert user(stage.hear(contact_updated(at=6, name="Ada")))["u_n"] == "Ada"
+    assert user(stage.hear(contact_updated(at=7)))["u_n"] == "Name c1"
+
+
+def test_what_the_moment_alone_changed_is_put_right_by_the_next_update(tmp_path: Path) -> None:
+    rules = """
+rules:
+  - {when: contact, user: true, attributes: {u_n: contact.name, mood: {value: fine}}}
+  - {when: contact_archived, user: true, attributes: {mood: {value: gone}}}
+"""
+    (tmp_path / "own.yaml").write_text(rules)
+    own = load(tmp_path)
+    stage = OneStage(Contacts(lambda *_: own))
+    gone = webhook("contact.archived", {"type": "contact", "id": "c1", "archived": True}, at=2)
+    moods = [
+        user(stage.take(record_of(told)))["mood"]
+        for told in (contact_updated(at=1), gone, contact_updated(at=3))
+    ]
+    assert moods == ["fine", "gone", "fine"]
 
 
 def test_a_field_told_as_null_is_no_more_sent(stage: Contact) -> None:
@@ -206,6 +240,7 @@ def test_an_archived_contact_stays_known(stage: Contact) -> None:
     item = {"type": "contact", "id": "c1", "external_id": "user-c1", "archived": True}
     stage.hear(webhook("contact.archived", item, at=5))
     assert stage.row.profile["name"] == "Name c1"
+    assert "archived" not in stage.row.profile  # nothing would say that it came back
     assert not stage.row.deleted
 
 
