@@ -14,7 +14,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ from streams.metrics import Metrics
 from streams.publishing import Outgoing, Publisher
 from streams.runner import ChunkSource
 from streams.stages.stage import dead_letter
-from streams.waiting import MOENGAGE, Wait
+from streams.waiting import IN_PARTS, MOENGAGE, Wait
 
 NAME = "deliver"
 
@@ -208,6 +208,8 @@ class _Lane:
                 config = deliver.configurations.named(delivery.config)
             except InvalidRecord as error:
                 await self._flush()
+                if not await self._ours([chunk]):
+                    return
                 letter = dead_letter(NAME, deliver.prefix, record, str(error), deliver.now_ms())
                 await deliver.publisher.publish([letter], deliver.now_ms())
                 deliver.source.advance(chunk, record.offset + 1)
@@ -237,7 +239,8 @@ class _Lane:
             client = deliver.clients[item.config]
             call = client.merge if delivery.kind == "merge" else client.delete
             await self._deliver_all([item], Alone(call))
-        elif deliver.source.holds(item.chunk):
+            return
+        if await self._ours([item.chunk]):
             onward = delivery.onward()
             topic = topic_name(DELIVERIES, deliver.prefix)
             record = Outgoing(topic, onward.customer_id.encode(), onward.body, onward.headers())
@@ -253,8 +256,7 @@ class _Lane:
 
     async def _deliver_all(self, items: Sequence[_Item], calls: BulkCalls) -> None:
         deliver = self._deliver
-        await deliver.source.in_group()
-        if not all(deliver.source.holds(item.chunk) for item in items):
+        if not await self._ours(item.chunk for item in items):
             return  # given back: the partition's next owner sends it
         self._out = items
         try:
@@ -274,6 +276,8 @@ class _Lane:
         now_ms = deliver.now_ms()
         letters = self._letters(items, outcomes, now_ms)
         if letters:
+            if not await self._ours(item.chunk for item in items):
+                return
             await deliver.publisher.publish(letters, now_ms)
         self._count(items, outcomes, now_ms)
         # In order of offsets, so only the last record of each chunk in the batch needs saying.
@@ -283,15 +287,20 @@ class _Lane:
 
     def _observe(self, answer: Answer, elements: int) -> None:
         self._verdict = answer.verdict
+        self._wait.begin(IN_PARTS, 0.0)  # the next request is another try; a batch's last one ends this
         self._deliver.observe(answer, elements)
 
     async def _rest(self, seconds: float) -> None:
         """Wait before the next try. Raises _GivenBack where that is the partition's next owner's."""
         self._wait.begin(MOENGAGE[self._verdict], seconds)
         await asyncio.sleep(seconds)
-        await self._deliver.source.in_group()
-        if not all(self._deliver.source.holds(item.chunk) for item in self._out):
+        if not await self._ours(item.chunk for item in self._out):
             raise _GivenBack
+
+    async def _ours(self, chunks: Iterable[Chunk]) -> bool:
+        """Whether these are ours for certain, so that something may go out for them."""
+        await self._deliver.source.in_group()
+        return all(self._deliver.source.holds(chunk) for chunk in chunks)
 
     def _letters(
         self, items: Sequence[_Item], outcomes: Sequence[Outcome], now_ms: int

@@ -20,6 +20,8 @@ MOENGAGE = {
     Verdict.AGAIN: "MoEngage does not answer, or is in trouble",
     Verdict.PAUSE: "MoEngage refuses credentials or workspace",
 }
+#: It answers, and the batch goes on in parts: many requests, none of which ends the batch.
+IN_PARTS = "MoEngage takes a batch in parts only"
 
 #: An attempt after a wait takes this long at most before the reason must be given anew, in seconds.
 ATTEMPT_S = 60.0
