@@ -207,6 +207,7 @@ async def test_damage_is_counted_said_and_costs_no_other(broker, tmp_path, caplo
     await again.start()
     await until_empty(again)
     assert broker.numbers == [1, 3]
+    await until_logged(caplog, "moved to")  # the file is gone before that is said and counted
     assert metric(again, "moebridge_ingest_spool_aside_total") == 1
     assert "is damaged and was moved to" in caplog.text
     assert '"n"' not in caplog.text
