@@ -1,38 +1,52 @@
-"""What `moebridge lag --listen` shows over HTTP: the lag of the whole group, also when no worker lives.
+"""The lag over HTTP, as part of a site, and a site of its own for when no worker lives.
 
 | path | what it says |
 |---|---|
-| ``/lag`` | the report as JSON; 503 where the broker does not tell |
-| ``/metrics`` | Prometheus |
-| ``/healthz`` | 200 while the process runs |
+| ``/lag`` | the report on the whole group as JSON; 503 where the broker does not tell |
+| ``/metrics``, ``/healthz`` | of the site of its own: Prometheus; 200 while the process runs |
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from streams.lag.broker import LagReader
 from streams.lag.report import document
 from streams.lag.watch import LagWatch
 
 
-def lag_answer(watch: LagWatch | None) -> web.Response:
-    """The last report of a watch as JSON; None: nobody looks."""
-    report = watch.report() if watch else None
-    if report is None:
-        reason = "the broker does not answer, or was not asked yet" if watch else "lag.interval_s is 0"
-        return web.json_response({"verdict": None, "reason": reason}, status=503)
-    return web.json_response(document(report))
+def show_lag(app: web.Application, watch: LagWatch, reader: LagReader) -> None:
+    """Show the lag at ``/lag``, and look at the broker in the site's event loop while it is served."""
+
+    async def lag(_: web.Request) -> web.Response:
+        report = watch.report()
+        if report is None:
+            reason = "no data: the broker does not answer, or was not asked yet"
+            return web.json_response({"verdict": None, "reason": reason}, status=503)
+        return web.json_response(document(report))
+
+    async def looking(_: web.Application) -> AsyncIterator[None]:
+        async with reader:
+            task = asyncio.create_task(watch.run())
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
+
+    app.router.add_get("/lag", lag)
+    app.cleanup_ctx.append(looking)
 
 
-def create_app(registry: CollectorRegistry, watch: LagWatch) -> web.Application:
-    """The application."""
+def create_app(registry: CollectorRegistry, watch: LagWatch, reader: LagReader) -> web.Application:
+    """The site of its own."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
-
-    async def show_lag(_: web.Request) -> web.Response:
-        return lag_answer(watch)
 
     async def metrics(_: web.Request) -> web.Response:
         headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
@@ -40,6 +54,6 @@ def create_app(registry: CollectorRegistry, watch: LagWatch) -> web.Application:
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)
-    app.router.add_get("/lag", show_lag)
     app.router.add_get("/metrics", metrics)
+    show_lag(app, watch, reader)
     return app

@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,7 @@ from streams.metrics import Metrics
 from streams.publishing import Outgoing, Publisher
 from streams.runner import ChunkSource
 from streams.stages.stage import dead_letter
+from streams.waiting import IN_PARTS, MOENGAGE, Wait
 
 NAME = "deliver"
 
@@ -66,6 +68,10 @@ class _Item:
     record: Any
     delivery: Delivery
     config: str  # as the settings have it
+
+
+class _GivenBack(Exception):  # no error
+    """The partition was given back while its batch waited."""
 
 
 class Deliver:
@@ -115,6 +121,10 @@ class Deliver:
         for lane in self._lanes.values():
             lane.hurry()
 
+    def waiting(self) -> dict[Place, str]:
+        """The lanes that wait for a known reason (streams.waiting.Lanes)."""
+        return {place: why for place, lane in self._lanes.items() if (why := lane.waiting()) is not None}
+
     async def drop(self) -> None:
         """Partitions are gone: end every lane, whatever it is at."""
         tasks = list(self._tasks.values())
@@ -157,6 +167,13 @@ class _Lane:
         self._queue: asyncio.Queue[Chunk | None] = asyncio.Queue()
         self._config = ""  # of what the batcher holds
         self._hurrying = False
+        self._wait = Wait(time.monotonic)
+        self._verdict = Verdict.ACCEPTED
+        self._out: Sequence[_Item] = ()
+
+    def waiting(self) -> str | None:
+        """See streams.waiting.Waiting."""
+        return self._wait.waiting()
 
     def put(self, chunk: Chunk) -> None:
         self._queue.put_nowait(chunk)
@@ -183,7 +200,7 @@ class _Lane:
 
     async def _work(self, chunk: Chunk) -> None:
         deliver = self._deliver
-        deliver.failpoints.passing(NAME, "before_step")
+        await deliver.failpoints.passing(NAME, "before_step")
         now = asyncio.get_running_loop().time()
         for record in chunk.records:
             try:
@@ -191,6 +208,8 @@ class _Lane:
                 config = deliver.configurations.named(delivery.config)
             except InvalidRecord as error:
                 await self._flush()
+                if not await self._ours([chunk]):
+                    return
                 letter = dead_letter(NAME, deliver.prefix, record, str(error), deliver.now_ms())
                 await deliver.publisher.publish([letter], deliver.now_ms())
                 deliver.source.advance(chunk, record.offset + 1)
@@ -220,7 +239,8 @@ class _Lane:
             client = deliver.clients[item.config]
             call = client.merge if delivery.kind == "merge" else client.delete
             await self._deliver_all([item], Alone(call))
-        elif deliver.source.holds(item.chunk):
+            return
+        if await self._ours([item.chunk]):
             onward = delivery.onward()
             topic = topic_name(DELIVERIES, deliver.prefix)
             record = Outgoing(topic, onward.customer_id.encode(), onward.body, onward.headers())
@@ -236,26 +256,51 @@ class _Lane:
 
     async def _deliver_all(self, items: Sequence[_Item], calls: BulkCalls) -> None:
         deliver = self._deliver
-        if not all(deliver.source.holds(item.chunk) for item in items):
+        if not await self._ours(item.chunk for item in items):
             return  # given back: the partition's next owner sends it
-        outcomes = await deliver_batch(
-            calls,
-            [item.delivery.body for item in items],
-            sleep=asyncio.sleep,
-            random=random.random,
-            observe=deliver.observe,
-            policy=deliver.config.retry,
-        )
-        deliver.failpoints.passing(NAME, "after_outputs")
+        self._out = items
+        try:
+            outcomes = await deliver_batch(
+                calls,
+                [item.delivery.body for item in items],
+                sleep=self._rest,
+                random=random.random,
+                observe=self._observe,
+                policy=deliver.config.retry,
+            )
+        except _GivenBack:
+            return
+        finally:
+            self._wait.end()
+        await deliver.failpoints.passing(NAME, "after_outputs")
         now_ms = deliver.now_ms()
         letters = self._letters(items, outcomes, now_ms)
         if letters:
+            if not await self._ours(item.chunk for item in items):
+                return
             await deliver.publisher.publish(letters, now_ms)
         self._count(items, outcomes, now_ms)
         # In order of offsets, so only the last record of each chunk in the batch needs saying.
         lasts = {id(item.chunk): item for item in items}
         for item in lasts.values():
             deliver.source.advance(item.chunk, item.record.offset + 1)
+
+    def _observe(self, answer: Answer, elements: int) -> None:
+        self._verdict = answer.verdict
+        self._wait.begin(IN_PARTS, 0.0)  # the next request is another try; a batch's last one ends this
+        self._deliver.observe(answer, elements)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next try. Raises _GivenBack where that is the partition's next owner's."""
+        self._wait.begin(MOENGAGE[self._verdict], seconds)
+        await asyncio.sleep(seconds)
+        if not await self._ours(item.chunk for item in self._out):
+            raise _GivenBack
+
+    async def _ours(self, chunks: Iterable[Chunk]) -> bool:
+        """Whether these are ours for certain, so that something may go out for them."""
+        await self._deliver.source.in_group()
+        return all(self._deliver.source.holds(chunk) for chunk in chunks)
 
     def _letters(
         self, items: Sequence[_Item], outcomes: Sequence[Outcome], now_ms: int

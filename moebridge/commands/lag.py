@@ -148,22 +148,17 @@ async def _look(
 
 
 async def _serve(settings: Settings, address: tuple[str, int]) -> None:
+    config = lag_config(settings)
+    if not config.interval_s:  # so for workers; this process is for nothing else
+        config = replace(config, interval_s=LagConfig().interval_s)
     registry = CollectorRegistry()
-    async with lag_reader(settings) as reader:
-        config = lag_config(settings)
-        if not config.interval_s:  # so for workers; this process is for nothing else
-            config = replace(config, interval_s=LagConfig().interval_s)
-        watch = LagWatch(reader, config, now_ms=now_ms)
-        LagSeries(watch, settings.app_id).register(registry)
-        with stop_on_signals() as stop:
-            async with serving(create_app(registry, watch), *address, "--listen") as url:
-                click.echo(f"lag at {url}/lag, metrics at {url}/metrics", err=True)
-                looking = asyncio.create_task(watch.run())
-                stopping = asyncio.create_task(stop.wait())
-                await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                for task in (looking, stopping):
-                    task.cancel()
-                await asyncio.gather(looking, stopping, return_exceptions=True)
+    reader = lag_reader(settings)
+    watch = LagWatch(reader, config, now_ms=now_ms)
+    LagSeries(watch, settings.app_id).register(registry)
+    with stop_on_signals() as stop:
+        async with serving(create_app(registry, watch, reader), *address, "--listen") as url:
+            click.echo(f"lag at {url}/lag, metrics at {url}/metrics", err=True)
+            await stop.wait()
 
 
 def _address(value: str | None) -> tuple[str, int] | None:

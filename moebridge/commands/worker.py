@@ -15,13 +15,14 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from moebridge import logs
 from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_option, parent_option
+from moebridge.lag_site import show_lag
 from moebridge.mapping_reload import MappingReload, Mappings
 from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
-from moebridge.site import serving
 from moebridge.stopping import has_terminal, stop_on_signals, stop_with_parent
-from moebridge.wiring import lag_config, lag_reader, mappings, now_ms, worker_config
+from moebridge.watchdog import Watchdog, watching
+from moebridge.wiring import lag_config, lag_reader, mappings, now_ms, watch_config, worker_config
 from moebridge.worker_site import create_app
 from streams.lag.series import LagSeries
 from streams.lag.watch import LagWatch
@@ -56,21 +57,22 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     ProcessCollector(registry=registry)
     running = Worker(worker_config(settings, in_force), registry)
     reload = MappingReload(in_force, running.metrics, now_ms=now_ms)
-    reader = lag_reader(settings)
-    lag = LagWatch(reader, lag_config(settings), now_ms=now_ms) if settings.lag.interval_s else None
-    if lag is not None:
+    watchdog = Watchdog(running, watch_config(settings), asyncio.get_running_loop())
+    site = create_app(registry, lambda: running.ready, lambda: watchdog.verdict, in_force.document)
+    if settings.lag.interval_s:
+        reader = lag_reader(settings)
+        lag = LagWatch(reader, lag_config(settings), now_ms=now_ms)
         LagSeries(lag, settings.app_id, lambda: running.assigned).register(registry)
-    site = create_app(registry, lambda: running.ready, in_force.document, lag)
+        show_lag(site, lag, reader)
     address = settings.worker.http_host, settings.worker.http_port
     with (
         stop_on_signals(on_hangup=None if has_terminal() else reload.ask) as stop,
         stop_with_parent(stop, parent),
     ):
         async with (
-            serving(site, *address, "worker.http_port") as url,
+            watching(watchdog, site, *address, "worker.http_port") as url,
+            stopping_in_time(watchdog, stop),
             _meanwhile(reload.run(), stop),
-            reader,
-            _meanwhile(lag.run(), stop) if lag is not None else nullcontext(),
         ):
             log.info("metrics and readiness at %s", url)
             await running.run(stop)
@@ -89,3 +91,19 @@ async def _meanwhile(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> As
         await asyncio.wait({task})
     if not task.cancelled():
         await task
+
+
+@asynccontextmanager
+async def stopping_in_time(watchdog: Watchdog, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Bound what comes once ``stop`` is set, or the inside has ended."""
+
+    async def told() -> None:
+        await stop.wait()
+        watchdog.stop_in_time()
+
+    waiting = asyncio.create_task(told())
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        watchdog.stop_in_time()
