@@ -34,8 +34,10 @@ from streams.lag.oldest import OldestRecords, by_topic
 METADATA_S = 60.0
 RETENTION_S = 600.0
 
-_TRIES = 3
-_PAUSE_S = 0.2
+#: How long to try again where an answer is an error: a new cluster's first group takes a second or two to
+#: get a coordinator.
+_PATIENCE_S = 6.0
+_PAUSE_S = 0.3
 _REQUEST_TIMEOUT_MS = 10_000
 
 _FIRST, _END = -2, -1  # ListOffsets' special timestamps
@@ -73,19 +75,19 @@ class LagReader:
         await self._forget(close=True)
 
     async def look(self) -> GroupLook:
-        """How things are now. Raises LagUnreadable once several tries have failed."""
-        for tries_left in reversed(range(_TRIES)):
+        """How things are now. Raises LagUnreadable where tries have failed for some seconds."""
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while True:
             try:
                 return await self._look()
             except (KafkaError, OSError, TimeoutError) as error:
-                connected = self._client is not None
-                # Leaders or the coordinator may have moved; without a connection, begin with that.
-                await self._forget(close=not connected)
-                if not tries_left or not connected:
+                given_up = self._client is None or time.monotonic() > give_up_at
+                # Leaders and coordinator may have moved, and in the end all brokers.
+                await self._forget(close=given_up)
+                if given_up:
                     servers = str(self._connection["bootstrap_servers"])
                     raise LagUnreadable(servers, type(error).__name__) from error
                 await asyncio.sleep(_PAUSE_S)
-        raise AssertionError
 
     async def _look(self) -> GroupLook:
         client = await self._connected()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.structs import TopicPartition
 from lagging import commit, make_topics, member, now_ms, produce, reader
 
+from moebridge.brokers.embedded import EmbeddedBroker
 from streams.chunks import Place
 from streams.errors import LagUnreadable
 from streams.lag.commits import Sample
@@ -50,6 +52,13 @@ async def test_what_a_look_shows(broker: Any, topic_prefix: str) -> None:
         assert empty.untouched
         assert all(one.owner is not None for one in (behind, idle, untold, empty))
         assert age_s(Sample(look.at_ms, behind)) == (look.at_ms - old) / 1000
+        # The member lives and does nothing: what never had a commit stands still like the other.
+        looks = [look, await lag.look(), await lag.look()]
+        report = report_of(lag.group, looks, window=3)
+        verdicts = [one.verdict for one in report.partitions]
+        assert verdicts == [Verdict.STALL, Verdict.OK, Verdict.STALL, Verdict.OK]
+        seconds = (looks[-1].at_ms - old) / 1000
+        assert [one.figures.seconds for one in report.partitions] == [seconds, 0, seconds, None]
         await commit(consumer, topic, p0=2)
         assert of(await lag.look(), topic).oldest_ms == old - 5000
         if broker.kind == "kafka":
@@ -136,6 +145,21 @@ async def test_no_broker_is_said_in_one_line(free_port: int) -> None:
     async with reader({"bootstrap_servers": f"127.0.0.1:{free_port}"}, "g", "t") as lag:
         with pytest.raises(LagUnreadable, match=f"127.0.0.1:{free_port} did not tell the lag"):
             await lag.look()
+
+
+async def test_a_broker_that_was_away_is_asked_again(tmp_path: Path, topic_prefix: str) -> None:
+    async with EmbeddedBroker(tmp_path) as server:
+        connection = {"bootstrap_servers": server.bootstrap_servers}
+        topic = f"{topic_prefix}a"
+        await make_topics(connection, 1, topic)
+        await produce(connection, topic, 0, 3)
+        async with reader(connection, f"{topic_prefix}g", topic) as lag:
+            assert of(await lag.look(), topic).lag == 3
+            await server.stop()
+            with pytest.raises(LagUnreadable):
+                await lag.look()
+            await server.start()
+            assert of(await lag.look(), topic).lag == 3
 
 
 async def test_a_thousand_partitions_take_a_handful_of_requests(
