@@ -180,6 +180,16 @@ def test_one_partition_that_stands_still_is_an_error_of_its_group_however_little
     assert [total.verdict for total in report.stages().values()] == [Verdict.OK, Verdict.ERR]
 
 
+def test_before_the_window_is_whole_nothing_is_said_of_pace_nor_of_a_partition_that_is_new() -> None:
+    stuck = {"events_0": owned(0, 7, 6)}
+    more = {**stuck, "events_1": owned(0, 7, 6)}
+    looks = [look(NOW - 2000, **stuck), look(NOW - 1000, **more), look(NOW, **more)]
+    early = report_of(GROUP, looks[:2], window=3)
+    assert (early.verdict, early.complete) == (Verdict.OK, pytest.approx(2 / 3))
+    whole = report_of(GROUP, looks, window=3)
+    assert [one.verdict for one in whole.partitions] == [Verdict.STALL, Verdict.OK]
+
+
 def test_a_group_that_the_broker_does_not_know() -> None:
     report = report_of(GROUP, [look(NOW, exists=False, events_0=left(0, 9, None, NOW - 1000))], window=3)
     assert report.verdict is Verdict.NOTFOUND
