@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import payloads
 import pytest
-from bridge import Bridge, bridge, until
+from bridge import Bridge, WorkerProcess, bridge, until
 
 from streams.lag.broker import LagReader
 from streams.lag.look import watched
@@ -82,8 +83,8 @@ def check_waiting(report: GroupLag, count: int, since: tuple[int, int]) -> None:
         assert kept == pytest.approx(30 * 86_400 - (oldest or 0))
 
 
-async def metrics(one: Bridge) -> dict[str, float]:
-    async with one.session.get(f"{one.workers[-1].url}/metrics") as answer:
+async def metrics(one: Bridge, worker: WorkerProcess) -> dict[str, float]:
+    async with one.session.get(f"{worker.url}/metrics") as answer:
         lines = (await answer.text()).splitlines()
     return {
         name: float(value)
@@ -141,7 +142,7 @@ async def test_the_lag_of_a_worker_in_good_times_and_bad(
             )
 
         await until(own_report, "the worker's /lag is as ours")
-        shown = await metrics(one)
+        shown = await metrics(one, worker)
         lags = [
             value for name, value in shown.items() if name.startswith("kafka_consumergroup_group_lag{")
         ]
@@ -179,3 +180,34 @@ async def test_the_lag_of_a_worker_in_good_times_and_bad(
         # Whoever has just come and takes a single look sees it too, on a broker that forgets the dead.
         if not embedded:
             assert (await LagWatch(reader, LOOKS, now_ms=now_ms).look()).verdict is Verdict.ERR
+
+
+async def test_workers_share_the_series_as_they_share_the_partitions(
+    broker: Any, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Together they show every partition once, also after one came and after it went."""
+    options = ["--embedded-broker"] if broker.kind == "embedded" else []
+
+    async with bridge(broker.bootstrap_servers, topic_prefix, tmp_path) as one:
+
+        async def shown(worker: WorkerProcess) -> set[str]:
+            """Topics and partitions."""
+            return {
+                "".join(re.findall(r'(?:partition|topic)="([^"]*)"', name))
+                for name in await metrics(one, worker)
+                if name.startswith("kafka_consumergroup_group_lag{")
+            }
+
+        async def first_shows_all() -> bool:
+            return len(await shown(first)) == 16
+
+        async def each_shows_its_own() -> bool:
+            ours, theirs = await shown(first), await shown(second)
+            return bool(ours and theirs) and not ours & theirs and len(ours | theirs) == 16
+
+        first = await one.start_worker("a", options=options, MOEBRIDGE_LAG__INTERVAL_S="0.5")
+        await until(first_shows_all, "it shows all partitions")
+        second = await one.start_worker("b", options=options, MOEBRIDGE_LAG__INTERVAL_S="0.5")
+        await until(each_shows_its_own, "each shows its own partitions", 60)
+        assert await second.stop() == 0
+        await until(first_shows_all, "it shows all partitions again", 60)
