@@ -23,7 +23,11 @@ DELIVERIES: TopicName = "moengage.deliveries"
 DEAD_LETTERS: TopicName = "moengage.dead-letters"
 
 #: Tables and the topic that each is partitioned like.
-TABLES: Mapping[str, TopicName] = {"contacts": CONTACTS, "companies": COMPANIES}
+TABLES: Mapping[str, TopicName] = {
+    "contacts": CONTACTS,
+    "companies": COMPANIES,
+    "parked": DELIVERIES,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from mappings.rules import RuleSet, load
 from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
 from moengage.client import MoEngageConfig
 from streams.app import AppConfig
-from streams.deliver import DeliverConfig
+from streams.delivery.config import DeliverConfig
 from streams.worker import WorkerConfig
 
 #: A record's headers and a batch's frame around a body, with room to spare, in bytes.

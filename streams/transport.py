@@ -19,8 +19,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faust import Schema
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -62,6 +62,11 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
 
     Worker = _DaemonThread
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Metadata for the next commit, by partition.
+        self.notes: Mapping[TP, str] = {}
+
     async def on_start(self) -> None:
         self._wake = asyncio.Event()
         await super().on_start()
@@ -70,6 +75,32 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         """End the present wait for records, or the next one. From any thread."""
         if getattr(self, "_wake", None) is not None:
             self.thread_loop.call_soon_threadsafe(self._wake.set)
+
+    async def committed_metadata(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """Offset and metadata of the last commit of each partition that has one."""
+        found: dict[Any, Any] = await self.call_thread(
+            self._ensure_consumer()._coordinator.fetch_committed_offsets,
+            [TopicPartition(*tp) for tp in tps],
+        )
+        return {TP(*place): (commit.offset, commit.metadata or "") for place, commit in found.items()}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """As in Faust, with metadata; Faust's own writes "" there."""
+        commits = {
+            TopicPartition(*tp): OffsetAndMetadata(at, self.notes.get(tp, ""))
+            for tp, at in offsets.items()
+            if tp in self.assignment()
+        }
+        try:
+            await self._ensure_consumer().commit(commits)
+        except CommitFailedError as error:
+            if "already rebalanced" not in str(error):
+                await self.crash(error)
+            return False
+        except KafkaError as error:
+            await self.crash(error)
+            return False
+        return True
 
     async def _fetch_records(
         self,
@@ -122,6 +153,8 @@ class ChunkConsumer(driver.Consumer):
     _thread: ChunkConsumerThread
     on_drain: Callable[[], None]
     on_drop: Callable[[], Awaitable[None]]
+    #: Asked at a commit: what is done of a partition ahead of the offset. It becomes the metadata.
+    on_commit: Callable[[Place], str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -129,10 +162,13 @@ class ChunkConsumer(driver.Consumer):
         self._progressed = asyncio.Event()  # something was marked done
         self._commit_due = asyncio.Event()
         self._gap_checked: dict[Place, int] = {}
+        self._left_off: dict[Place, str] = {}
+        self._noted: set[Place] = set()
         self._polled_at = 0.0
         self._giving_back = False
         self.on_drain = lambda: None
         self.on_drop = _nothing
+        self.on_commit = lambda place: ""
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -246,6 +282,20 @@ class ChunkConsumer(driver.Consumer):
         self._thread.wake()
         self._commit_due.set()
 
+    def note(self, place: Place) -> None:
+        """Something is done ahead of what can be committed; the next commit says so (``on_commit``)."""
+        self._noted.add(place)
+        self._commit_due.set()
+
+    def left_off(self, place: Place) -> str:
+        """The metadata of the commit at which this partition was taken over."""
+        return self._left_off.get(place, "")
+
+    def give_back(self, chunks: Iterable[Chunk]) -> None:
+        """No stage works on these any further."""
+        self.ledger.give_back(chunks)
+        self._progressed.set()
+
     @Service.task
     async def _commit_when_done(self) -> None:
         """Commit as soon as something is done; what comes due meanwhile shares the next commit."""
@@ -267,10 +317,17 @@ class ChunkConsumer(driver.Consumer):
         self._acked_index.clear()
         assignment = self.assignment()
         offsets = {p: at for p, at in self.ledger.committable().items() if TP(*p) in assignment}
+        for place in self._noted:
+            if (at := self.ledger.position(place)) is not None and TP(*place) in assignment:
+                offsets[place] = at
         if not offsets:
             return False
+        noted, self._noted = self._noted, set()
+        self._thread.notes = {TP(*place): self.on_commit(place) for place in offsets}
         confirmed = await self._commit({TP(*place): at for place, at in offsets.items()})
-        if confirmed:
+        if not confirmed:
+            self._noted |= noted
+        else:
             self.ledger.committed(offsets)
             self._progressed.set()
             self._thread.wake()  # there may be room again
@@ -313,12 +370,17 @@ class ChunkConsumer(driver.Consumer):
             # work that wait_empty is waiting for; recovery goes back at the rebalance's end.
             return
         self.ledger.epoch += 1
+        self._noted.clear()
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
         # aiokafka leaves the position of a partition without a commit, or committed at 0, where it is.
         fresh = [TopicPartition(*tp) for tp in sources if not self._read_offset[tp]]
         if fresh:
             await self._thread.seek_to_beginning(*fresh)
+        metadata = await self._thread.committed_metadata(sources)
+        self._left_off = {
+            Place(*tp): text for tp, (at, text) in metadata.items() if at == self._read_offset[tp]
+        }
         self.ledger.restart({Place(*tp): self._read_offset[tp] or None for tp in sources})
         self._gap_checked.clear()
         self._progressed.set()

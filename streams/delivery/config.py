@@ -1,0 +1,41 @@
+"""What delivery is set to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from moengage.brake import BrakeLimits
+from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE, MAX_BULK_BYTES
+from moengage.retry import DEFAULT_POLICY, RetryPolicy
+from streams.delivery.scheduler import Limits
+
+#: What becomes of a customer's later elements once one was refused: they go on, or are put away too.
+AfterRefusal = Literal["go_on", "park"]
+
+AFTER_REFUSAL: tuple[AfterRefusal, ...] = get_args(AfterRefusal)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverConfig:
+    """Bounds of a request and of what is out (scheduler.Limits), and what MoEngage allows.
+
+    ``users_per_minute`` and ``events_per_minute`` are the whole workspace's, ``customer_per_minute`` is
+    of one customer id; 0 is no limit.
+    """
+
+    max_elements: int = 100
+    max_bytes: int = MAX_BULK_BYTES
+    linger_s: float = 0.05
+    in_flight: int = 4
+    max_attempts: int = 0
+    users_per_minute: int = BULK_USERS_PER_MINUTE
+    events_per_minute: int = BULK_EVENTS_PER_MINUTE
+    customer_per_minute: int = 5000
+    after_refusal: AfterRefusal = "go_on"
+    brake: BrakeLimits = field(default_factory=BrakeLimits)
+    retry: RetryPolicy = DEFAULT_POLICY
+
+    def limits(self) -> Limits:
+        """As the scheduler wants them."""
+        return Limits(self.max_elements, self.max_bytes, self.linger_s, self.in_flight, self.max_attempts)
