@@ -18,8 +18,8 @@ from rich.console import Console
 
 from bench import machine, report
 from bench.broker import Broker
-from bench.plan import JOBS, MESSAGES, QUICK_MESSAGES, ROUNDS, BenchFailed
-from bench.rounds import Plan, Rounds, Sample
+from bench.plan import JOBS, MAPPING, MESSAGES, QUICK_MESSAGES, ROUNDS, BenchFailed
+from bench.rounds import Plan, Rounds, Sample, map_alone
 from moebridge.brokers.apache_kafka import ApacheKafka
 from moebridge.brokers.kafka_jars import kafka_version
 from moebridge.errors import BrokerError
@@ -66,10 +66,15 @@ def main(
 async def _run(plan: Plan, bootstrap: str | None, console: Console, json_file: Path | None) -> None:
     began = time.monotonic()
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
-    with console.status("starting the broker") as status:
-        async with _broker(bootstrap) as (servers, described):
-            facts = machine.facts(described)
-            samples: list[Sample] = await Rounds(plan, Broker(servers), status.update).all()
+    samples: list[Sample] = []
+    with console.status("starting") as status:
+        facts = machine.facts("none")
+        if MAPPING in plan.messages:
+            samples += await map_alone(plan, status.update)
+        if plan.messages.keys() - {MAPPING}:
+            status.update("starting the broker")
+            async with _broker(bootstrap) as (servers, facts["broker"]):
+                samples += await Rounds(plan, Broker(servers), status.update).all()
     facts["load after"] = machine.load()
     facts["took"] = f"{time.monotonic() - began:.0f} s"
     console.print(f"[bold]{command}[/bold]")

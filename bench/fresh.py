@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 
-from bench.plan import FAUST, OURS, OURS_MEMORY, QUIX, WHOLE, Run
+from bench.plan import FAUST, MAPPING, OURS, OURS_MEMORY, QUIX, WHOLE, Run
 from bench.stopwatch import Stopwatch
 
 
@@ -19,6 +19,11 @@ def main() -> None:
         from bench.whole import process
 
         process.main(run)
+        return
+    if run.job == MAPPING:
+        from bench import mapping_alone
+
+        print(json.dumps(mapping_alone.work(run)), flush=True)
         return
     watch = Stopwatch(run.messages)
     if run.contender in (OURS, OURS_MEMORY):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-READ, REKEY, TABLE, WHOLE = JOBS = ("read", "rekey", "table", "whole")
+MAPPING, READ, REKEY, TABLE, WHOLE = JOBS = ("mapping", "read", "rekey", "table", "whole")
 
 #: The two figures that one run of the job whole gives.
 CATCH_UP, LIVE = "whole, catching up", "whole, live"
@@ -16,6 +16,7 @@ CATCH_UP, LIVE = "whole, catching up", "whole, live"
 OURS, OURS_MEMORY, FAUST, QUIX = "moebridge", "moebridge (memory)", "plain Faust", "Quix Streams"
 
 CONTENDERS: Mapping[str, tuple[str, ...]] = {
+    MAPPING: (OURS,),
     READ: (OURS, FAUST, QUIX),
     REKEY: (OURS, FAUST, QUIX),
     TABLE: (OURS, FAUST, QUIX, OURS_MEMORY),
@@ -23,6 +24,7 @@ CONTENDERS: Mapping[str, tuple[str, ...]] = {
 }
 
 TITLES: Mapping[str, str] = {
+    MAPPING: "mapping: from a contact's row and an event to the element, in memory",
     READ: "read: consume records, raw",
     REKEY: "rekey: read, decode, publish to another topic by a key from the body, confirmed",
     TABLE: "table: per record set table[key] = value, with a changelog, in RocksDB",
@@ -31,8 +33,8 @@ TITLES: Mapping[str, str] = {
 }
 
 #: How many messages a round has by default, and with --quick; of the job whole, in each of its halves.
-MESSAGES: Mapping[str, int] = {READ: 100_000, REKEY: 20_000, TABLE: 20_000, WHOLE: 1_500}
-QUICK_MESSAGES: Mapping[str, int] = {READ: 5_000, REKEY: 2_000, TABLE: 2_000, WHOLE: 300}
+MESSAGES: Mapping[str, int] = {MAPPING: 20_000, READ: 100_000, REKEY: 20_000, TABLE: 20_000, WHOLE: 1_500}
+QUICK_MESSAGES: Mapping[str, int] = {MAPPING: 2_000, READ: 5_000, REKEY: 2_000, TABLE: 2_000, WHOLE: 300}
 ROUNDS = 3
 
 #: Of every topic and table; the default of the setting kafka.partitions.

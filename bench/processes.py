@@ -16,7 +16,7 @@ from bench.plan import BenchFailed, Run
 START_S, END_S = 60.0, 30.0
 
 
-async def measure(run: Run, timeout_s: float) -> dict[str, float]:
+async def measure(run: Run, timeout_s: float) -> dict[str, Any]:
     """Do a run in a process of its own; what it prints last. Raises BenchFailed."""
     process = await _start(run)
     try:
@@ -30,7 +30,7 @@ async def measure(run: Run, timeout_s: float) -> dict[str, float]:
             await process.wait()
     if process.returncode != 0 or not out.strip():
         raise BenchFailed(f"{run.contender}, {run.job}: ended with {process.returncode}\n{_tail(err)}")
-    result: dict[str, float] = json.loads(out.splitlines()[-1])
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
     return result
 
 

@@ -63,16 +63,20 @@ def _table(figure: str, samples: Sequence[Sample]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for one in against:
         table.add_column(f"times less CPU\nthan {one}", justify="right", no_wrap=True)
-    table.add_column(f"times as many\nas {FAUST}", justify="right", no_wrap=True)
-    for contender in (one for one in ORDER if any(s.contender == one for s in samples)):
+    if FAUST in against:
+        table.add_column(f"times as many\nas {FAUST}", justify="right", no_wrap=True)
+    there = dict.fromkeys(sample.contender for sample in samples)
+    for contender in sorted(there, key=lambda one: ORDER.index(one) if one in ORDER else 0):
         cpu = _values(samples, figure, contender, lambda one: one.cpu_us)
         rate = _values(samples, figure, contender, lambda one: one.per_s)
         less = [
             _times(median(_values(samples, figure, one, lambda it: it.cpu_us)) / median(cpu))
             for one in against
         ]
-        plain = _values(samples, figure, FAUST, lambda it: it.per_s)
-        table.add_row(contender, _range(cpu), _range(rate), *less, _times(median(rate) / median(plain)))
+        if FAUST in against:
+            plain = _values(samples, figure, FAUST, lambda it: it.per_s)
+            less.append(_times(median(rate) / median(plain)))
+        table.add_row(contender, _range(cpu), _range(rate), *less)
     return table
 
 

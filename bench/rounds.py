@@ -11,6 +11,8 @@ from bench.broker import Broker
 from bench.checks import changelog, check
 from bench.plan import (
     CONTENDERS,
+    MAPPING,
+    OURS,
     OURS_MEMORY,
     QUIX,
     REKEY,
@@ -46,8 +48,23 @@ class Sample:
     measured: Measured
 
 
+async def map_alone(plan: Plan, say: Callable[[str], None]) -> list[Sample]:
+    """The rounds of the job mapping, which needs no broker; every case is a contender."""
+    samples: list[Sample] = []
+    messages = plan.messages[MAPPING]
+    for number in range(1, plan.rounds + 1):
+        say(f"{MAPPING}, round {number} of {plan.rounds}")
+        run = Run(MAPPING, OURS, "", "", "", "", messages, "")
+        told = await measure(run, TIMEOUT_S + messages * TIMEOUT_PER_MESSAGE_S)
+        samples += [
+            Sample(MAPPING, case, number, Measured(messages, used["wall_s"], used["cpu_s"]))
+            for case, used in told.items()
+        ]
+    return samples
+
+
 class Rounds:
-    """Runs a plan on a broker. ``say`` is told what is being done."""
+    """Runs the other jobs of a plan on a broker. ``say`` is told what is being done."""
 
     def __init__(self, plan: Plan, broker: Broker, say: Callable[[str], None]) -> None:
         self._plan = plan
@@ -58,7 +75,7 @@ class Rounds:
         """Everything. Raises BenchFailed where a run did not do its work."""
         await self._warm_up()
         samples: list[Sample] = []
-        for job, messages in self._plan.messages.items():
+        for job, messages in self._jobs():
             source = await self._source(job, messages)
             for number in range(self._plan.rounds):
                 for contender in _turned(CONTENDERS[job], number):
@@ -71,10 +88,13 @@ class Rounds:
             await self._broker.delete_holding(source)
         return samples
 
+    def _jobs(self) -> list[tuple[str, int]]:
+        return [(job, messages) for job, messages in self._plan.messages.items() if job != MAPPING]
+
     async def _warm_up(self) -> None:
         """One run of every contender at a tenth of the messages, which is not counted."""
         warm: set[str] = {OURS_MEMORY}
-        for job, messages in self._plan.messages.items():
+        for job, messages in self._jobs():
             cold = [contender for contender in CONTENDERS[job] if contender not in warm]
             warm.update(cold)
             if cold:

@@ -18,6 +18,8 @@ SEEN_AGE_MS = 24 * 3_600_000
 DIGEST_AGE_MS = 60_000
 #: Tickets that a contact row remembers, the least recently changed going first.
 TICKETS_MAX = 100
+#: Tags whose names a contact row remembers, and tags that it lists.
+TAGS_MAX = 100
 #: Companies that a contact row knows of, with what they last sent; further ones are not joined.
 COMPANIES_MAX = 300
 
@@ -42,8 +44,9 @@ class Membership:
 class TicketState:
     """A ticket's last known state. ``key`` tells two states apart; times in milliseconds.
 
-    ``announced`` is False while the state was only seen in passing (on a topic that is not about the
-    state): the notification that reports the change may still be on its way.
+    ``at`` is the latest time for which it was told, ``since`` when the ticket came to it, 0 where that is
+    not known. ``announced`` is False while the state was only seen in passing (on a topic that is not
+    about the state): the notification that reports the change may still be on its way.
     """
 
     key: str
@@ -54,6 +57,7 @@ class TicketState:
     created_sent: bool = False
     reopened: int = 0
     announced: bool = True
+    since: int = 0
 
 
 @dataclass(slots=True)
@@ -67,8 +71,12 @@ class ContactRow:
     companies: dict[str, Membership] = field(default_factory=dict)
     tickets: dict[str, TicketState] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
+    #: Names of tags by their ids, those told last at the end.
+    tag_names: dict[str, str] = field(default_factory=dict)
     #: Digest of the user element that was last handed on, with its customer id; "" before the first.
     sent: str = ""
+    #: Digest of what MoEngage was told of the user that outlasts the moment; "" where that is not known.
+    steady: str = ""
     #: ``modified_at`` of the newest connector body that was taken for this contact, ms.
     partner_at: int = 0
     #: When the newest whole list of companies was told, ms.

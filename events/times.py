@@ -5,6 +5,7 @@ Inside moebridge a time is an integer: milliseconds since the epoch, UTC.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,4 +47,4 @@ def _from_number(value: float) -> int | None:
 
 def iso_utc(ms: int) -> str:
     """Write a time as ``YYYY-MM-DDTHH:MM:SSZ``, the one form that no MoEngage page contradicts."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ms // 1000))

@@ -61,7 +61,7 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
     ),
     CONTACTS: TopicSpec(
         CONTACTS,
-        "contact id",
+        "contact id, within its configuration",
         7 * DAY_MS,
         False,
         "Events by the contact they are about, company snapshots for that contact, and ids of contacts "
@@ -69,7 +69,7 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
     ),
     COMPANIES: TopicSpec(
         COMPANIES,
-        "company id",
+        "company id, within its configuration",
         7 * DAY_MS,
         False,
         "Events by the company they are about, and memberships that contacts report.",

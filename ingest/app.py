@@ -8,7 +8,7 @@
 | ``HEAD`` on those | 200 without credentials: for checks of the URL; it tells no more than this table |
 | ``GET /healthz``, ``/readyz``, ``/metrics`` | the process is alive; the broker takes records; Prometheus |
 
-An answer of 200 means that the broker has the record. Whatever else happens has an answer too, with the
+An answer of 200 means that the broker has the record, or the spool where there is one. Whatever else happens has an answer too, with the
 same four keys (``ingest.answers``), and never 410.
 """  # noqa: E501 - a table row is one line
 
@@ -19,7 +19,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -28,7 +28,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from events.envelope import PARTNER_TOPICS
 from ingest import basic_auth, signature
 from ingest.answers import Answer, json_answer, refusal_answer
-from ingest.body import read_body
+from ingest.body import Room, Share, read_body
 from ingest.config import IngestConfig
 from ingest.content import require_json
 from ingest.errors import (
@@ -42,6 +42,7 @@ from ingest.errors import (
 from ingest.intake import Accepted, partner_event, partner_sender, webhook_event
 from ingest.metrics import Endpoint, IngestMetrics
 from ingest.publisher import Publisher
+from ingest.sources import FORWARDED_FOR, Gate
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def create_app(
     registry: CollectorRegistry | None = None,
 ) -> web.Application:
     """The application. ``now_ms`` gives the time in ms since the epoch; metrics go to ``registry``."""
-    metrics = IngestMetrics(registry or CollectorRegistry(), lambda: publisher.ready)
+    metrics = IngestMetrics(registry or CollectorRegistry(), lambda: publisher.broker_up)
     door = _Door(config, publisher, now_ms, metrics)
     app = web.Application(middlewares=[door.always_answer])
     kinds = "|".join(sorted(PARTNER_TOPICS))
@@ -89,13 +90,23 @@ class _Door:
     now_ms: Callable[[], int]
     metrics: IngestMetrics
     in_work: int = 0
+    room: Room = field(init=False)
+    gate: Gate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.config.max_in_flight_bytes)
+        self.gate = Gate(
+            allowed=self.config.allowed_sources,
+            trusted_proxies=self.config.trusted_proxies,
+            per_second=self.config.max_requests_per_source_s,
+        )
 
     async def check(self, request: web.Request) -> web.StreamResponse:
         return Answer(200, name="checked", description="This endpoint is here.")
 
     async def webhook(self, request: web.Request) -> web.StreamResponse:
-        with self._place():
-            body = await self._body(request)
+        with self._place() as share:
+            body = await self._body(request, share)
             event = webhook_event(
                 body,
                 request.headers.get(signature.HEADER),
@@ -107,11 +118,11 @@ class _Door:
             return await self._publish(event)
 
     async def partner(self, request: web.Request) -> web.StreamResponse:
-        with self._place():
+        with self._place() as share:
             workspace, config_name = partner_sender(
                 request.headers.get(basic_auth.HEADER), request.query.get("configName"), self.config
             )
-            body = await self._body(request)
+            body = await self._body(request, share)
             event = partner_event(
                 body,
                 kind=request.match_info["kind"],
@@ -125,10 +136,13 @@ class _Door:
         return json_answer(200, {"status": "alive"})
 
     async def readyz(self, request: web.Request) -> web.StreamResponse:
-        if self.publisher.ready:
+        if not self.publisher.ready:
+            reason = "the broker takes no records; events are answered with 429 until it does"
+            return json_answer(503, {"status": "not ready", "reason": reason})
+        if self.publisher.broker_up and not self.publisher.spooled:
             return json_answer(200, {"status": "ready"})
-        reason = "the broker takes no records; events are answered with 429 until it does"
-        return json_answer(503, {"status": "not ready", "reason": reason})
+        reason = f"{self.publisher.spooled} events wait in the spool for the broker"
+        return json_answer(200, {"status": "spooling", "reason": reason})
 
     async def scrape(self, request: web.Request) -> web.StreamResponse:
         return web.Response(
@@ -144,6 +158,8 @@ class _Door:
         endpoint = _ENDPOINTS.get(resource.name if resource else None, "other")
         headers: dict[str, str] = {}
         try:
+            if endpoint != "other" or resource is None:  # health and metrics are for those beside us
+                self.gate.admit(request.remote, request.headers.getall(FORWARDED_FOR, ()), started)
             response = await handler(request)
         except Refusal as error:
             refusal = error
@@ -166,10 +182,13 @@ class _Door:
         self.metrics.answered(endpoint, refusal.name, loop.time() - started)
         return refused
 
-    async def _body(self, request: web.Request) -> bytes:
+    async def _body(self, request: web.Request, share: Share) -> bytes:
         require_json(request.headers.get(hdrs.CONTENT_TYPE), request.headers.get(hdrs.CONTENT_ENCODING))
         return await read_body(
-            request, limit=self.config.max_body_bytes, deadline_s=self.config.body_deadline_s
+            request,
+            limit=self.config.max_body_bytes,
+            deadline_s=self.config.body_deadline_s,
+            share=share,
         )
 
     async def _publish(self, event: Accepted) -> web.StreamResponse:
@@ -186,15 +205,17 @@ class _Door:
         )
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _place(self) -> Iterator[Share]:
         """A place among the requests in work; TooBusy where there is none, before any body is read."""
         if self.in_work >= self.config.max_in_flight:
             raise TooBusy("The event was not taken: too many requests at once. Send it again later.")
         self.in_work += 1
         self.metrics.in_flight.inc()
+        share = Share(self.room)
         try:
-            yield
+            yield share
         finally:
+            share.leave()
             self.in_work -= 1
             self.metrics.in_flight.dec()
 

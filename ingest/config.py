@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from events.configurations import DEFAULT_NAME, Configurations
 from events.topics import EVENTS, topic_name
 from ingest.errors import InvalidConfig
+from ingest.sources import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,11 @@ class IngestConfig:
     configuration, ``others`` those of the further ones.
     ``answer_deadline_s``: how long the broker may take before the answer is 429; Intercom waits 5 s and
     gives answers slower than 0.5 s a lower priority (source: Intercom, webhook documentation).
-    ``max_in_flight``: requests in work at once.
+    ``max_in_flight``: requests in work at once; ``max_in_flight_bytes``: their bodies together.
     ``body_deadline_s``: how long a body may take to arrive.
+    ``allowed_sources``: from where requests are taken, all if empty; ``trusted_proxies``: whose
+    X-Forwarded-For counts; ``max_requests_per_source_s``: requests a second from one source, 0 for no
+    limit.
 
     Raises InvalidConfig for an empty secret, which anyone could sign with, for a secret of two
     configurations, for a name twice, and for bounds below 1.
@@ -44,9 +48,13 @@ class IngestConfig:
     answer_deadline_s: float = 1.5
     retry_after_s: int = 5
     max_in_flight: int = 2000
+    max_in_flight_bytes: int = 64_000_000
     topic_prefix: str = ""
     body_deadline_s: float = 5.0
     others: tuple[Senders, ...] = ()
+    allowed_sources: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    max_requests_per_source_s: int = 0
 
     def __post_init__(self) -> None:
         owners: dict[str, str] = {}
@@ -67,7 +75,7 @@ class IngestConfig:
         names = self.configurations.names
         if len({name.lower() for name in names}) < len(names):
             raise InvalidConfig("others: a name is there twice; give each configuration its own")
-        for name in ("max_body_bytes", "retry_after_s", "max_in_flight"):
+        for name in ("max_body_bytes", "retry_after_s", "max_in_flight", "max_in_flight_bytes"):
             if getattr(self, name) < 1:
                 raise InvalidConfig(f"{name}: expected at least 1, got {getattr(self, name)}")
         for name in ("body_deadline_s", "answer_deadline_s"):

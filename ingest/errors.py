@@ -4,6 +4,8 @@
     └── IngestError
         ├── InvalidConfig              settings that cannot be meant
         ├── CannotListen               the address is taken or not ours
+        ├── SpoolUnusable              its folder cannot be written
+        │   └── SpoolInUse             another process has it
         └── Refusal                    an answer other than 200, with its HTTP status
             ├── BadRequest             400
             │   ├── NotJson            malformed, with the position
@@ -13,6 +15,7 @@
             │   ├── SignatureMissing
             │   ├── SignatureWrong
             │   └── CredentialsWrong
+            ├── SourceNotAllowed       403, an address that is not on the list
             ├── UnknownPath            404
             ├── UnknownConfig          404
             ├── WrongMethod            405
@@ -20,8 +23,10 @@
             ├── BodyTooLarge           413
             ├── WrongContentType       415
             ├── TryLater               429, with Retry-After
-            │   ├── TooBusy            too many requests in work
-            │   └── BrokerUnavailable  no broker has confirmed the record in time
+            │   ├── TooBusy            too many requests in work, or too many bytes
+            │   ├── TooOften           more requests from one source than it may send
+            │   ├── BrokerUnavailable  no broker has confirmed the record in time
+            │   └── SpoolUnavailable   nor has the disk
             └── Unexpected             500, an error of ours
 
 410 is not among them and never may be: Intercom answers it by disabling the subscription. Descriptions
@@ -52,6 +57,14 @@ class CannotListen(IngestError):
         )
         self.host = host
         self.port = port
+
+
+class SpoolUnusable(IngestError):
+    """The folder of the spool cannot be made or written; names it."""
+
+
+class SpoolInUse(SpoolUnusable):
+    """Another process holds the lock of the spool's folder."""
 
 
 class Refusal(IngestError):
@@ -113,6 +126,13 @@ class CredentialsWrong(NotAuthentic):
     name = "credentials_wrong"
 
 
+class SourceNotAllowed(Refusal):
+    """The request comes from an address that ``ingest.allowed_sources`` does not name."""
+
+    status = 403
+    name = "source_not_allowed"
+
+
 class UnknownPath(Refusal):
     """There is nothing at this path."""
 
@@ -167,6 +187,12 @@ class TooBusy(TryLater):
     name = "too_busy"
 
 
+class TooOften(TryLater):
+    """This source has sent more requests a second than ``ingest.max_requests_per_source_s``."""
+
+    name = "too_often"
+
+
 class BrokerUnavailable(TryLater):
     """No broker has confirmed the record in time. ``reason`` is for our logs, not for the caller."""
 
@@ -180,6 +206,21 @@ class BrokerUnavailable(TryLater):
 
     def __str__(self) -> str:
         return f"no broker takes records: {self.reason}"
+
+
+class SpoolUnavailable(TryLater):
+    """The broker is away and the spool is full, or its disk fails. ``reason`` is for our logs."""
+
+    name = "spool_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "The event was not taken: the store behind this endpoint is away. Send it again later."
+        )
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the spool takes no records: {self.reason}"
 
 
 class Unexpected(Refusal):

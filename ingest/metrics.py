@@ -17,6 +17,12 @@ MetricName = Literal[
     "moebridge_ingest_published_total",
     "moebridge_ingest_in_flight",
     "moebridge_ingest_broker_up",
+    "moebridge_ingest_spooled_total",
+    "moebridge_ingest_spool_drained_total",
+    "moebridge_ingest_spool_aside_total",
+    "moebridge_ingest_spool_events",
+    "moebridge_ingest_spool_bytes",
+    "moebridge_ingest_spool_oldest_seconds",
 ]
 MetricKind = Literal["counter", "gauge", "histogram"]
 
@@ -46,11 +52,31 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         "histogram", "Seconds from a request's head to its answer.", ("endpoint",)
     ),
     "moebridge_ingest_published_total": MetricSpec(
-        "counter", "Events that the broker confirmed, by who produced them.", ("source",)
+        "counter",
+        "Events answered with 200: the broker has confirmed them, or the spool keeps them; by who "
+        "produced them.",
+        ("source",),
     ),
     "moebridge_ingest_in_flight": MetricSpec("gauge", "Requests in work."),
     "moebridge_ingest_broker_up": MetricSpec(
-        "gauge", "1 while the broker takes records, 0 while requests are answered with 429."
+        "gauge",
+        "1 while the broker takes records, 0 while events go to the spool or are answered with 429.",
+    ),
+    "moebridge_ingest_spooled_total": MetricSpec(
+        "counter", "Events that were answered with 200 because the spool keeps them."
+    ),
+    "moebridge_ingest_spool_drained_total": MetricSpec(
+        "counter", "Events from the spool that the broker confirmed."
+    ),
+    "moebridge_ingest_spool_aside_total": MetricSpec(
+        "counter",
+        "Files of the spool that held something damaged, or too large for the broker, and were kept in "
+        "its folder `aside`; the log says what of them was not handed on.",
+    ),
+    "moebridge_ingest_spool_events": MetricSpec("gauge", "Events that wait in the spool."),
+    "moebridge_ingest_spool_bytes": MetricSpec("gauge", "Bytes that the spool takes on disk."),
+    "moebridge_ingest_spool_oldest_seconds": MetricSpec(
+        "gauge", "Seconds since the oldest event in the spool was received; 0 where it is empty."
     ),
 }
 
@@ -71,6 +97,28 @@ class IngestMetrics:
         """Count one answer; ``outcome`` is the ``name`` that the answer carries."""
         self.requests.labels(endpoint=endpoint, outcome=outcome).inc()
         self.request_seconds.labels(endpoint=endpoint).observe(seconds)
+
+
+class SpoolMetrics:
+    """The metrics of one spool. ``oldest_ms`` is when its oldest event was received."""
+
+    def __init__(self, registry: CollectorRegistry, now_ms: Callable[[], int]) -> None:
+        self.oldest_ms = 0
+        self._now_ms = now_ms
+        self._registry = registry
+        self.spooled = _counter("moebridge_ingest_spooled_total", registry)
+        self.drained = _counter("moebridge_ingest_spool_drained_total", registry)
+        self.aside = _counter("moebridge_ingest_spool_aside_total", registry)
+
+    def watch(self, events: Callable[[], int], size: Callable[[], int]) -> None:
+        """Ask these at every scrape: events in the spool, and its bytes."""
+
+        def oldest_seconds() -> float:
+            return max(0, self._now_ms() - self.oldest_ms) / 1000 if events() else 0.0
+
+        _gauge("moebridge_ingest_spool_events", self._registry).set_function(events)
+        _gauge("moebridge_ingest_spool_bytes", self._registry).set_function(size)
+        _gauge("moebridge_ingest_spool_oldest_seconds", self._registry).set_function(oldest_seconds)
 
 
 def _counter(name: MetricName, registry: CollectorRegistry) -> Counter:

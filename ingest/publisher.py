@@ -37,8 +37,16 @@ class Publisher(Protocol):
     def ready(self) -> bool:
         """Whether a publish has a chance now."""
 
+    @property
+    def broker_up(self) -> bool:
+        """Whether the broker takes records."""
+
+    @property
+    def spooled(self) -> int:
+        """How many events wait on disk for the broker."""
+
     async def publish(self, envelope: Envelope, key: bytes) -> None:
-        """Return once the broker has the record; raise BrokerUnavailable (or BodyTooLarge) otherwise."""
+        """Return once the event is safe; raise TryLater (or BodyTooLarge) otherwise."""
 
 
 class RunningPublisher(Publisher, Protocol):
@@ -56,10 +64,11 @@ class KafkaPublisher:
 
     A publish returns when every in-sync replica has the record (``acks=all``). It raises
     BrokerUnavailable after ``deadline_s`` seconds, or at once while the broker is known to be away,
-    while the record's partition is stalled (``ingest.breaker``), or while ``max_in_flight`` records
-    wait for their confirmation. A record larger than ``max_record_bytes``, or than the broker takes,
-    raises BodyTooLarge; keep the first below the second (``max.message.bytes``), since after a refusal
-    by the broker the producer has to be replaced, which costs everyone a moment of 429.
+    while the record's partition is stalled (``ingest.breaker``), or while ``max_in_flight`` records, or
+    ``max_in_flight_bytes`` bytes of them, wait for their confirmation. A record larger than
+    ``max_record_bytes``, or than the broker takes, raises BodyTooLarge; keep the first below the second
+    (``max.message.bytes``), since after a refusal by the broker the producer has to be replaced, which
+    costs everyone a moment of 429.
 
     **What stays ambiguous**: a record that was handed to the producer before the deadline passed may
     still be stored when the broker comes back, although its request was answered with 429. That is
@@ -77,6 +86,7 @@ class KafkaPublisher:
         *,
         deadline_s: float = 1.5,
         max_in_flight: int = 2000,
+        max_in_flight_bytes: int = 64_000_000,
         max_record_bytes: int = 1_048_576,
         linger_ms: int = 3,
         request_timeout_ms: int = 5_000,
@@ -85,6 +95,8 @@ class KafkaPublisher:
         self._topic = topic
         self._deadline_s = deadline_s
         self._max_in_flight = max_in_flight
+        self._max_in_flight_bytes = max_in_flight_bytes
+        self._in_flight_bytes = 0
         self._options: dict[str, Any] = {
             **security,
             "bootstrap_servers": bootstrap_servers,
@@ -109,6 +121,16 @@ class KafkaPublisher:
     def ready(self) -> bool:
         """Whether the broker was last seen, and takes records on some partition."""
         return self._producer is not None and self._breaker.ready
+
+    @property
+    def broker_up(self) -> bool:
+        """The same: there is nothing but the broker."""
+        return self.ready
+
+    @property
+    def spooled(self) -> int:
+        """None ever is."""
+        return 0
 
     async def start(self) -> None:
         """Begin to connect, in the background; a second call does nothing."""
@@ -139,9 +161,13 @@ class KafkaPublisher:
             raise BrokerUnavailable(refusal)
         if len(self._in_flight) >= self._max_in_flight:
             raise BrokerUnavailable(f"{self._max_in_flight} records wait for their confirmation")
+        size = len(envelope.payload)
+        if self._in_flight and self._in_flight_bytes + size > self._max_in_flight_bytes:
+            raise BrokerUnavailable(f"{self._in_flight_bytes} bytes wait for their confirmation")
         record = asyncio.create_task(self._deliver(producer, envelope, key, partition))
         self._in_flight[record] = producer
-        record.add_done_callback(partial(self._settled, partition))
+        self._in_flight_bytes += size
+        record.add_done_callback(partial(self._settled, partition, size))
         # The task goes on after the deadline: its end tells whether the partition moves again.
         done, _ = await asyncio.wait({record}, timeout=self._deadline_s)
         if not done:
@@ -183,8 +209,9 @@ class KafkaPublisher:
                 raise _too_large() from None
             raise BrokerUnavailable(_reason(error)) from error
 
-    def _settled(self, partition: int, record: asyncio.Task[None]) -> None:
+    def _settled(self, partition: int, size: int, record: asyncio.Task[None]) -> None:
         del self._in_flight[record]
+        self._in_flight_bytes -= size
         self._breaker.move(partition)
         if not record.cancelled():
             record.exception()  # its request may be gone; nobody else asks
@@ -238,7 +265,7 @@ class KafkaPublisher:
 
     def _lose(self, reason: str) -> None:
         if self._breaker.lose(reason):
-            log.warning("the broker takes no records, events are answered with 429: %s", reason)
+            log.warning("the broker takes no records: %s", reason)
         self._doubt.set()
 
     def _retire(self, producer: AIOKafkaProducer, reason: str, flush_s: float | None = None) -> None:

@@ -18,6 +18,14 @@ log = logging.getLogger(__name__)
 
 #: For requests in work to be answered after the stop, and for their records to be confirmed, in seconds.
 FINISH_S = 5.0
+#: A connection that is idle, or whose next request's head is not whole, is closed after so many seconds:
+#: more than the 60 after which proxies commonly give up an idle connection, so that they go first.
+IDLE_S = 75.0
+#: A request's head: lines and fields, each of at most so many bytes, and how many fields.
+MAX_LINE_BYTES = 8190
+MAX_FIELDS = 100
+#: What is read ahead of a handler, in bytes a connection.
+READ_AHEAD_BYTES = 64 * 1024
 
 
 async def serve(
@@ -46,6 +54,11 @@ async def serve(
         handle_signals=False,
         shutdown_timeout=FINISH_S,
         auto_decompress=False,  # bodies are signed as they are sent
+        keepalive_timeout=IDLE_S,
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+        max_headers=MAX_FIELDS,
+        read_bufsize=READ_AHEAD_BYTES,
     )
     await publisher.start()
     try:

@@ -186,7 +186,8 @@ def _ticket(ticket: TicketView, row: ContactRow) -> dict[str, Any]:
 def _previous(moment: Moment) -> dict[str, Any]:
     assert moment.previous is not None
     previous = _state(moment.previous)
-    began, ended = moment.previous.at, moment.ticket.state.at if moment.ticket else 0
+    began, ended = moment.previous.since, moment.at or moment.envelope.occurred_at
+    previous["at"] = began or None
     previous["seconds"] = (ended - began) // 1000 if 0 < began <= ended else None
     return previous
 

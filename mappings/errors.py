@@ -3,11 +3,13 @@
 MoebridgeError
 └── MappingError
     ├── RulesNotFound       the folder or file of rules is missing, empty or unreadable
-    └── InvalidRule         a rule file says something that cannot be meant, with its place
+    ├── InvalidRule         a rule file says something that cannot be meant, with its place
+    └── FileTestsFailed     tests that stand in the rule files fail
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from events.errors import MoebridgeError
@@ -37,3 +39,18 @@ class InvalidRule(MappingError):
         self.line = line
         self.key = key
         self.problem = problem
+
+
+class FileTestsFailed(MappingError):
+    """Tests of the rule files fail. ``failed`` names each with its file and line.
+
+    What differs is not in the message: test payloads may be copies of real ones.
+    """
+
+    def __init__(self, failed: Sequence[str], tests: int) -> None:
+        shown = ", ".join(failed[:3]) + (" …" if len(failed) > 3 else "")
+        super().__init__(
+            f"{len(failed)} of {tests} tests in the rule files failed: {shown}; "
+            "`moebridge mapping test` shows what differs"
+        )
+        self.failed = tuple(failed)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, ParseError
 from jmespath.visitor import Options, TreeInterpreter
 
 from mappings.functions import OWN_FUNCTIONS, RuleFunctions
@@ -60,7 +60,7 @@ def compile_expression(text: str, known_parts: Collection[str]) -> Expression:
     try:
         node: Any = jmespath.compile(text).parsed
     except JMESPathError as error:
-        raise BadExpression(" ".join(str(error).split())) from None
+        raise BadExpression(_what_is_wrong(error)) from None
     _check_functions(node)
     parts = _parts_of(node, known_parts)
     unknown = sorted(parts - set(known_parts))
@@ -69,6 +69,18 @@ def compile_expression(text: str, known_parts: Collection[str]) -> Expression:
     get = _compile(node)
     path = plain_path(node) or ()
     return Expression(text, get if path else _fenced(get), parts, path)
+
+
+def _what_is_wrong(error: JMESPathError) -> str:
+    """JMESPath's own words speak of tokens; those who write rules meet it mostly by names with blanks."""
+    if not isinstance(error, ParseError):
+        return "expected an expression"
+    if not error.token_value:
+        return "not an expression yet: something is missing at its end"
+    return (
+        f"not an expression: {error.token_value!r} at character {error.lex_position + 1} does not fit; a "
+        'name with blanks or punctuation stands in double quotes, as in a."Two words"'
+    )
 
 
 def is_true(value: Any) -> bool:

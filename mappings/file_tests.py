@@ -29,7 +29,7 @@ from events.envelope import Envelope
 from events.errors import InvalidPayload
 from events.times import iso_utc, parse_ms
 from mappings.compiler import EVENT_ID_ATTRIBUTE, EVENT_TOPIC_ATTRIBUTE
-from mappings.payloads import envelopes
+from mappings.payloads import following
 from mappings.rule_files import Entry
 
 TEST_KEYS = ("name", "before", "given", "expect")
@@ -108,13 +108,11 @@ def _test(entry: Entry) -> FileTest:
 
 
 def _envelopes(entries: Sequence[Entry]) -> tuple[Envelope, ...]:
-    payloads: list[Mapping[str, Any]] = []
     made: list[Envelope] = []
     for entry in entries:
         entry.mapping()
-        payloads.append(entry.plain())
         try:
-            made = envelopes(payloads)
+            made.append(following(made, entry.plain()))
         except InvalidPayload as error:
             raise entry.wrong(str(error)) from None
     return tuple(made)

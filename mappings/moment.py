@@ -55,6 +55,10 @@ class TicketView:
 
     ``attributes`` maps display names to raw values. Times are milliseconds. Assignee ids are ""
     where nobody is assigned.
+
+    ``moved`` is whether the payload, going by itself alone, tells that the state is another than before,
+    or at least not the contrary; ``began`` is when the ticket came to the state's category, and
+    ``previous_…`` what the payload tells of the state before: "" and 0 for nothing.
     """
 
     id: str
@@ -62,6 +66,11 @@ class TicketView:
     category: str
     type_name: str
     state: TicketState
+    began: int
+    moved: bool
+    previous_id: str
+    previous_category: str
+    previous_began: int
     attributes: Mapping[str, Any]
     created_at: int | None
     updated_at: int | None

@@ -24,6 +24,9 @@ _FRAME = frozenset(
     | {"update_existing_only", "createdate", "modified_at", "updated_at"}
 )
 
+# What a flat body about an event says of its user; all else is the event's.
+_OF_THE_USER = frozenset({"intercom_id", *STANDARD_ATTRIBUTES})
+
 
 def is_partner(moment: Moment) -> bool:
     """Whether a moment comes from such a body."""
@@ -56,8 +59,8 @@ def partner_part(moment: Moment) -> dict[str, Any]:
         attributes = {name: value for name, value in grouped.items() if name != "event_name"}
         events = [_event(grouped.get("event_name") or document.get("event_name"), attributes)]
     elif PARTNER_EVENT in moment.happened:
-        attributes = {name: value for name, value in own.items() if name not in STANDARD_ATTRIBUTES}
-        own = {name: value for name, value in own.items() if name in STANDARD_ATTRIBUTES}
+        attributes = {name: value for name, value in own.items() if name not in _OF_THE_USER}
+        own = {name: value for name, value in own.items() if name in _OF_THE_USER}
         events = [_event(document.get("event_name"), attributes)]
     else:
         events = []

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -43,10 +43,15 @@ def envelopes(payloads: Iterable[Mapping[str, Any]]) -> list[Envelope]:
     before; and never before that one.
     """
     made: list[Envelope] = []
-    for number, payload in enumerate(payloads):
-        last = made[-1].received_at if made else _BEGAN_MS - _STEP_MS
-        made.append(_envelope(payload, number, last))
+    for payload in payloads:
+        made.append(following(made, payload))
     return made
+
+
+def following(before: Sequence[Envelope], payload: Mapping[str, Any]) -> Envelope:
+    """The envelope of a payload that came after these. Raises InvalidPayload."""
+    last = before[-1].received_at if before else _BEGAN_MS - _STEP_MS
+    return _envelope(payload, len(before), last)
 
 
 def written(topic: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -68,6 +73,9 @@ def _envelope(payload: Mapping[str, Any], number: int, last: int) -> Envelope:
             _encoded(body), body, kind=PARTNER_FORMS[form], workspace="", config="",
             received_at=max(at, last),
         )  # fmt: skip
+    if "topic" not in payload:
+        forms = ", ".join(PARTNER_FORMS)
+        raise InvalidPayload("topic", f"expected a topic, beside 'item' or 'data'; or one of {forms}")
     if "data" in payload:
         notification = dict(payload)
         at = parse_ms(notification.get("created_at")) or last + _STEP_MS

@@ -88,10 +88,12 @@ _Loader.add_implicit_resolver(
 def read_folder(path: Path) -> dict[str, bytes]:
     """The rule files at ``path``, by name and in the order of names: a folder's *.yaml, or one file.
 
-    Raises RulesNotFound.
+    Hidden ones, which editors keep beside a file that is being changed, are none. Raises RulesNotFound.
     """
     try:
-        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        files = [path]
+        if path.is_dir():
+            files = sorted(file for file in path.glob("*.yaml") if not file.name.startswith("."))
         if not files:
             raise RulesNotFound(path, "no *.yaml file in this folder")
         return {file.name: file.read_bytes() for file in files}

@@ -33,9 +33,12 @@ class RuleFolder:
 
 def read_rule_folder(path: Path | None) -> RuleFolder:
     """Everything at ``path``; without one, the shipped rules. Raises RulesNotFound and InvalidRule."""
-    if path is None:
-        path = SHIPPED
-    files = read_folder(path)
+    return rule_folder(read_folder(SHIPPED if path is None else path))
+
+
+def rule_folder(files: Mapping[str, bytes]) -> RuleFolder:
+    """What these files say, by name and in the order of names; the shipped ones are read where they
+    are extended. Raises InvalidRule."""
     trees = {name: parse(name, raw).mapping(FILE_KEYS) for name, raw in files.items()}
     for name, tree in trees.items():
         if not tree:

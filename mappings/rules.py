@@ -17,13 +17,16 @@ from mappings.document import ITEM, build
 from mappings.errors import MappingError
 from mappings.identity import customer_id_of
 from mappings.merging import Merges
-from mappings.moment import CONTACT_DELETED, Moment
+from mappings.moment import CONTACT, CONTACT_DELETED, Moment
 from mappings.report import Report, note
 from mappings.rule import Rule
-from mappings.rule_folder import read_rule_folder
+from mappings.rule_folder import RuleFolder, read_rule_folder
 from mappings.safety import MAX_STRING_LENGTH, MAX_USER_ATTRIBUTES
 
 DEFAULT_IDENTITY = ("external_id", "intercom_id")
+
+# What has happened to a contact at any time.
+_STEADY = frozenset({CONTACT})
 
 # Plans are kept for this many different moments; a topic can be anything that a sender writes.
 _PLANS_KEPT = 2048
@@ -31,10 +34,14 @@ _PLANS_KEPT = 2048
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The rules for one kind of moment, and the parts of the document that they read."""
+    """The rules for one kind of moment, and the parts of the document that they read.
+
+    ``momentary``: one of them tells something of the user that a company snapshot would not bring again.
+    """
 
     rules: tuple[Rule, ...]
     parts: frozenset[str]
+    momentary: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +72,20 @@ class RuleSet:
                 if rule.trigger.waits_for(happened, topic)
                 and (not deleted or CONTACT_DELETED in rule.trigger.words & happened)
             )
-            plan = Plan(chosen, frozenset[str]().union(*(rule.parts for rule in chosen)))
+            plan = Plan(
+                chosen,
+                frozenset[str]().union(*(rule.parts for rule in chosen)),
+                any(rule.event is None and not rule.trigger.waits_for(_STEADY, "") for rule in chosen),
+            )
             if len(self._plans) < _PLANS_KEPT:
                 self._plans[key] = plan
         return plan
+
+    def plan_of(self, moment: Moment) -> Plan:
+        """The plan for a moment."""
+        # A company snapshot, which has no document of its own, is no event of its cause's topic.
+        topic = moment.envelope.topic if moment.document else ""
+        return self.plan(moment.happened, topic, moment.row.deleted)
 
 
 def load(
@@ -85,12 +102,19 @@ def load(
     ``deletes`` whether a contact's end deletes its user. Raises RulesNotFound, InvalidRule, and
     MappingError for an identity that is unknown.
     """
+    folder = read_rule_folder(path)
+    return compile_folder(folder, identity=identity, merges=merges, deletes=deletes)
+
+
+def compile_folder(
+    folder: RuleFolder, *, identity: Sequence[str], merges: Merges, deletes: bool
+) -> RuleSet:
+    """The rules of files that were read already. Raises InvalidRule, and MappingError as ``load``."""
     for source in identity:
         if source not in IDENTITY_SOURCES:
             raise MappingError(
                 f"identity: unknown source {source!r}; known: {', '.join(IDENTITY_SOURCES)}"
             )
-    folder = read_rule_folder(path)
     rules = tuple(compile_rule(entry) for entry in folder.rules)
     version = _version(folder.files, identity, merges, deletes)
     return RuleSet(version, tuple(identity), rules, merges, deletes)
@@ -103,9 +127,7 @@ def map_moment(rules: RuleSet, moment: Moment, report: Report | None = None) -> 
     for contact_deleted: an event would make the user anew. An event's time is never later than the moment
     came in. What had to be changed for MoEngage is counted into ``report`` (report.CHANGES).
     """
-    # A company snapshot, which has no document of its own, is no event of its cause's topic.
-    topic = moment.envelope.topic if moment.document else ""
-    plan = rules.plan(moment.happened, topic, moment.row.deleted)
+    plan = rules.plan_of(moment)
     if not plan.rules:
         return []
     document = build(moment, plan.parts)

@@ -8,13 +8,14 @@ up to 2.11, an object or null since 2.12.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from events.rows import TicketState
 from events.subjects import ticket_of
 from events.times import parse_ms
 from mappings.moment import TicketView
+from mappings.ticket_moves import category_of, told_moves
 
 # Between the parts of a key that is made of labels; an id never contains it.
 _SEPARATOR = "|"
@@ -24,22 +25,40 @@ def ticket_view(item: Mapping[str, Any]) -> TicketView | None:
     """The ticket of a ticket topic's ``data.item``; None where it has no id. Never raises.
 
     The state's ``at`` is when the newest part that moved the state was made, else when the ticket was
-    updated, else 0.
+    updated, else 0; how often it was reopened is counted from the parts.
     """
     ticket = ticket_of(item)
     ticket_id = _id_text(ticket.get("id"))
     if not ticket_id:
         return None
-    updated_at = parse_ms(ticket.get("updated_at"))
-    moved = _newest_move(item, ticket)
+    created_at, updated_at = parse_ms(ticket.get("created_at")), parse_ms(ticket.get("updated_at"))
+    told = told_moves(item, ticket)
+    state = _state(ticket, at=told.at or updated_at or 0)
+    state.reopened = told.reopened
+    previous_id = _id_text(ticket.get("previous_ticket_state_id"))
+    category = _category_of_id(ticket, previous_id)
+    if previous_id and has_id(state):
+        moved = previous_id != state.key
+        if moved and not category and told.before != state.category:
+            category = told.before  # else that part may have moved nothing, after the state came
+    else:
+        category = told.before or category
+        moved = category != state.category
+    if not moved:  # the newest part moved nothing, or within the category, which only an id would show
+        category = told.origin or state.category
     return TicketView(
         id=ticket_id,
         number=_id_text(ticket.get("ticket_id")),
         category=_text(ticket.get("category")),
         type_name=_type_name(ticket.get("ticket_type")),
-        state=_state(ticket, at=moved[0] if moved else updated_at or 0),
+        state=state,
+        began=told.began or (created_at or 0 if told.at else 0),
+        moved=moved,
+        previous_id=previous_id if moved else "",
+        previous_category=category,
+        previous_began=told.origin_began,
         attributes=_attributes(ticket),
-        created_at=parse_ms(ticket.get("created_at")),
+        created_at=created_at,
         updated_at=updated_at,
         open=ticket["open"] if isinstance(ticket.get("open"), bool) else None,
         admin_assignee_id=_assignee(ticket.get("admin_assignee_id")),
@@ -70,31 +89,13 @@ def has_id(state: TicketState) -> bool:
     return bool(state.key) and _SEPARATOR not in state.key
 
 
-def stated_previous(item: Mapping[str, Any]) -> str | None:
-    """The category before the last move, as the payload itself tells; None where it does not.
-
-    It comes from the newest part with both states, else from ``previous_ticket_state_id`` (2.16) where
-    the ticket's type lists that state. It can equal the present category: such a part is written when
-    a ticket is made, and for a move between two states of one category (``stated_previous_id`` tells
-    those apart).
-    """
-    ticket = ticket_of(item)
-    moved = _newest_move(item, ticket)
-    if moved:
-        return moved[1]
-    previous_id = stated_previous_id(item)
-    if previous_id is None:
-        return None
+def _category_of_id(ticket: Mapping[str, Any], state_id: str) -> str:
+    """The category of a state's id, where the ticket's type lists its states; else ""."""
     states = _mapping(_mapping(ticket.get("ticket_type")).get("ticket_states")).get("data")
-    for state in states if isinstance(states, list) else ():
-        if _id_text(_mapping(state).get("id")) == previous_id:
-            return _category(state.get("category")) or None
-    return None
-
-
-def stated_previous_id(item: Mapping[str, Any]) -> str | None:
-    """The id of the state before the last change, which API 2.16 and later tell."""
-    return _id_text(ticket_of(item).get("previous_ticket_state_id")) or None
+    for state in states if state_id and isinstance(states, list) else ():
+        if _id_text(_mapping(state).get("id")) == state_id:
+            return category_of(state)
+    return ""
 
 
 def _state(ticket: Mapping[str, Any], *, at: int) -> TicketState:
@@ -102,10 +103,10 @@ def _state(ticket: Mapping[str, Any], *, at: int) -> TicketState:
     state_id = ""
     if isinstance(raw, dict):
         state_id = _id_text(raw.get("id"))
-        category = _category(raw.get("category"))
+        category = category_of(raw)
         labels = raw.get("internal_label"), raw.get("external_label")
     else:
-        category = _category(raw) or _category(ticket.get("state"))
+        category = category_of(raw) or category_of(ticket.get("state"))
         labels = None, None
     internal = _text(labels[0]) or _text(ticket.get("ticket_state_internal_label"))
     external = _text(labels[1]) or _text(ticket.get("ticket_state_external_label"))
@@ -122,27 +123,6 @@ def _state(ticket: Mapping[str, Any], *, at: int) -> TicketState:
     )
 
 
-def _newest_move(item: Mapping[str, Any], ticket: Mapping[str, Any]) -> tuple[int, str] | None:
-    """When (ms) the newest part that names both states was made, and the category it came from."""
-    newest: tuple[int, str] | None = None
-    for part in _parts(item, ticket):
-        if not isinstance(part, dict) or part.get("ticket_state") is None:
-            continue
-        before = part.get("previous_ticket_state")
-        category = _category(before.get("category") if isinstance(before, dict) else before)
-        made_at = parse_ms(part.get("created_at"))
-        if category and made_at is not None and (newest is None or made_at >= newest[0]):
-            newest = (made_at, category)
-    return newest
-
-
-def _parts(item: Mapping[str, Any], ticket: Mapping[str, Any]) -> Iterable[Any]:
-    parts = _mapping(ticket.get("ticket_parts")).get("ticket_parts")
-    if isinstance(parts, list):
-        yield from parts
-    yield item.get("ticket_part")
-
-
 def _attributes(ticket: Mapping[str, Any]) -> Mapping[str, Any]:
     attributes = ticket.get("ticket_attributes")
     if isinstance(attributes, dict):
@@ -156,10 +136,6 @@ def _attributes(ticket: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _type_name(ticket_type: Any) -> str:
     return _text(ticket_type.get("name") if isinstance(ticket_type, dict) else ticket_type)
-
-
-def _category(value: Any) -> str:
-    return _text(value).lower().replace(" ", "_")
 
 
 def _assignee(value: Any) -> str:

@@ -25,6 +25,8 @@ COMMANDS = (
     "topics",
     "config",
     "mapping",
+    "connector",
+    "doctor",
     "auth-header",
     "sandbox",
     "broker",

@@ -18,11 +18,11 @@ from moebridge.child import Child, OnLine
 from moebridge.errors import TopicsUnfit
 from moebridge.setting_catalogue import variable
 from moebridge.settings import ENV_PREFIX, Settings
-from moebridge.site import url
+from moebridge.site import local_url
 from moebridge.supervision import keep_running
 from moebridge.together import together
 from moebridge.topic_admin import create_topics
-from moebridge.wiring import topic_arguments
+from moebridge.wiring import connection, topic_arguments
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ class Place:
     @property
     def ingest_url(self) -> str:
         """The front door, from this machine."""
-        return url(_reachable(self.settings.ingest.host), self.settings.ingest.port)
+        return local_url(self.settings.ingest.host, self.settings.ingest.port)
 
     @property
     def worker_url(self) -> str:
         """The worker's site, from this machine."""
-        return url(_reachable(self.settings.worker.http_host), self.settings.worker.http_port)
+        return local_url(self.settings.worker.http_host, self.settings.worker.http_port)
 
 
 class Installation:
@@ -76,7 +76,7 @@ class Installation:
         """
         settings = self._place.settings
         reports = await create_topics(
-            {"bootstrap_servers": settings.kafka.bootstrap_servers},
+            connection(settings),
             replication=settings.kafka.replication,
             **topic_arguments(settings),
         )
@@ -144,10 +144,6 @@ def child_environment(base: Mapping[str, str], settings: Mapping[str, str]) -> d
 def without_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment without anything of moebridge's."""
     return {name: value for name, value in environment.items() if not name.upper().startswith(ENV_PREFIX)}
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # to call, not to listen
 
 
 async def _nothing() -> None:

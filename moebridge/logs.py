@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -16,14 +18,24 @@ Format = Literal["text", "json"]
 LIBRARIES = ("aiohttp", "aiokafka", "asyncio", "faust", "kafka", "mode", "rocksdict")
 
 
-def set_up(level: str, form: Format, process: str, *, prefix: str = "") -> None:
+#: A shorter secret is left alone: it stands in too many words.
+MIN_SECRET_CHARS = 4
+
+_Redact = Callable[[str], str]
+
+
+def set_up(
+    level: str, form: Format, process: str, *, prefix: str = "", secrets: Iterable[str] = ()
+) -> None:
     """Write lines of ``level`` and above; of the libraries only warnings and above.
 
-    ``process`` names this one in JSON lines, ``prefix`` begins each text line. A second call replaces
+    ``process`` names this one in JSON lines, ``prefix`` begins each text line. Nothing of ours puts a
+    secret into a line; should a library quote one, ``***`` stands in its place. A second call replaces
     the first.
     """
+    redact = _redaction(secrets)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(process) if form == "json" else TextLines(prefix))
+    handler.setFormatter(JsonLines(process, redact) if form == "json" else TextLines(prefix, redact))
     handler.addFilter(_not_of_a_service)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -35,24 +47,26 @@ def set_up(level: str, form: Format, process: str, *, prefix: str = "") -> None:
 class TextLines(logging.Formatter):
     """``2026-11-22T13:00:00.123Z info streams.worker: ready``."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, redact: _Redact) -> None:
         super().__init__()
         self._prefix = prefix
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and more for a traceback."""
         text = f"{_moment(record)} {record.levelname.lower()} {record.name}: {record.getMessage()}"
         if record.exc_info:
             text += f"\n{self.formatException(record.exc_info)}"
-        return self._prefix + text.replace("\n", f"\n{self._prefix}")
+        return self._prefix + self._redact(text).replace("\n", f"\n{self._prefix}")
 
 
 class JsonLines(logging.Formatter):
     """An object with ``time``, ``level``, ``process``, ``logger``, ``message`` and ``traceback``."""
 
-    def __init__(self, process: str) -> None:
+    def __init__(self, process: str, redact: _Redact) -> None:
         super().__init__()
         self._process = process
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -61,11 +75,19 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "process": self._process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self._redact(record.getMessage()),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = self._redact(self.formatException(record.exc_info))
         return encode(line).decode()
+
+
+def _redaction(secrets: Iterable[str]) -> _Redact:
+    known = sorted((one for one in secrets if len(one) >= MIN_SECRET_CHARS), key=len, reverse=True)
+    if not known:
+        return lambda text: text
+    pattern = re.compile("|".join(map(re.escape, known)))
+    return lambda text: pattern.sub("***", text)
 
 
 def _not_of_a_service(record: logging.LogRecord) -> bool:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from events.configurations import DEFAULT_NAME
+from ingest.sources import INTERCOM, networks
 from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from streams.failpoints import MOMENTS, Failpoints
@@ -26,7 +27,7 @@ ENV_DELIMITER = "__"
 
 
 def _split(value: Any) -> Any:
-    """A list in one string: a JSON array, or values separated by commas."""
+    """A list in one string: a JSON array, or values separated by commas or, as in a file, by lines."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -35,7 +36,7 @@ def _split(value: Any) -> Any:
             return json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"not a JSON array: {error.msg} at character {error.pos}") from None
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
 
 
 def _servers(value: str) -> str:
@@ -58,10 +59,16 @@ def _fits(pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _base_url(value: str) -> str:
+def server_address(value: str) -> str:
+    """A server's address, without the slash at its end. Raises ValueError."""
     if value and not re.fullmatch(r"https?://[^\s/@:]+(:\d{1,5})?(/[^\s@]*)?", value):
         raise ValueError("not such an address")
     return value.rstrip("/")
+
+
+def _sources(value: tuple[str, ...]) -> tuple[str, ...]:
+    networks(value)
+    return value
 
 
 def _existing(value: Path | None) -> Path | None:
@@ -88,6 +95,14 @@ Secrets = Annotated[
     NoDecode,
     BeforeValidator(_split),
     Expect("secrets, separated by commas, or a JSON array of strings"),
+]
+PemFile = Annotated[Path | None, AfterValidator(_existing), Expect("a PEM file")]
+Sources = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split),
+    AfterValidator(_sources),
+    Expect(f"addresses, CIDR blocks, or {', '.join(INTERCOM)}, separated by commas"),
 ]
 IdentitySource = Literal["external_id", "email", "intercom_id"]
 
@@ -120,6 +135,26 @@ class KafkaSettings(Section):
         default=1, description="Copies of every topic; 3 on a cluster that may lose a broker."
     )
 
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How every process speaks to the broker: SSL is TLS."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How it logs in, with SASL."
+    )
+    sasl_username: str = Field(default="", description="The user as whom it logs in.")
+    sasl_password: SecretStr = Field(default=SecretStr(""), description="That user's password.")
+    ssl_cafile: PemFile = Field(
+        default=None,
+        description="Certificates that the broker's must come from. Empty: those of the system.",
+    )
+    ssl_certfile: PemFile = Field(
+        default=None, description="Our certificate, for a broker that asks for one."
+    )
+    ssl_keyfile: PemFile = Field(
+        default=None,
+        description="Its key, without a password. Empty: it is in the same file as the certificate.",
+    )
+
 
 class IntercomSettings(Section):
     """How Intercom proves who it is, and how it is asked for contacts that are not known yet."""
@@ -148,7 +183,7 @@ class IntercomSettings(Section):
         default="us", description="The region that hosts the Intercom workspace."
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of the region's `https://api….intercom.io`."
     )
@@ -169,7 +204,7 @@ class MoEngageSettings(Section):
         description="The number in the dashboard's address: `dashboard-02.moengage.com` is 02.",
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of `https://api-<data center>.moengage.com`."
     )
@@ -197,10 +232,40 @@ class IngestSettings(Section):
     max_in_flight: Annotated[int, Ge(1), Le(100_000)] = Field(
         default=2000, description="Requests in work at once; one more is answered with 429."
     )
+    max_in_flight_bytes: Annotated[int, Ge(10_000_000), Le(10_000_000_000)] = Field(
+        default=64_000_000,
+        description="Bytes of their bodies together, and of records that wait for the broker; more is "
+        "answered with 429.",
+    )
+    max_requests_per_source_s: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        default=2500,
+        description="Requests a second from one address, and as many at once; more is answered with 429. "
+        "0: no limit. Intercom sends 150,000 a minute at most. Behind a proxy, name that in "
+        "`trusted_proxies`.",
+    )
+    allowed_sources: Sources = Field(
+        default=(),
+        description="From where requests are taken; `intercom-us`, `intercom-eu` and `intercom-au` stand "
+        "for the addresses that Intercom documents. Empty: from anywhere.",
+    )
+    trusted_proxies: Sources = Field(
+        default=(),
+        description="Proxies whose X-Forwarded-For tells where a request comes from. Empty: from the "
+        "other end of its connection.",
+    )
     answer_deadline_s: Annotated[float, Gt(0), Le(4.5)] = Field(
         default=1.5,
         description="How long the broker may take to confirm an event before the answer is 429, in "
         "seconds. Intercom waits for 5.",
+    )
+    spool_dir: Annotated[Path | None, Expect("a folder of this process alone")] = Field(
+        default=None,
+        description="Where events are kept on disk while the broker is away; they are answered with 200 "
+        "and handed on in order when it is back. Empty: they are answered with 429.",
+    )
+    spool_max_bytes: Annotated[int, Ge(20_000_000), Le(1_000_000_000_000)] = Field(
+        default=1_000_000_000,
+        description="Most bytes of the spool; what it cannot take is answered with 429.",
     )
     retry_after_s: Annotated[int, Ge(1), Le(3600)] = Field(
         default=5, description="What such an answer says in Retry-After, in seconds."
@@ -210,6 +275,13 @@ class IngestSettings(Section):
     ] = Field(
         default=DEFAULT_NAME,
         description="Name of the default configuration, as `configName` in its connectors' URLs.",
+    )
+    public_url: Annotated[
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
+    ] = Field(
+        default="",
+        description="Where Intercom reaches the front door, such as `https://bridge.example.com`; for "
+        "what `moebridge connector` prints, and `moebridge doctor` asks.",
     )
 
 
@@ -279,6 +351,11 @@ class MappingSettings(Section):
     path: Annotated[
         Path | None, AfterValidator(_existing), Expect("a folder of *.yaml files, or one such file")
     ] = Field(default=None, description="Rules of your own. Empty: those that come with moebridge.")
+    reload_s: Annotated[float, Ge(0), Le(3600)] = Field(
+        default=5.0,
+        description="How often a worker looks whether these files have changed, in seconds. What two "
+        "looks in a row find the same is compiled, tested and put in force. 0: only at SIGHUP.",
+    )
     identity: Annotated[
         tuple[IdentitySource, ...],
         NoDecode,

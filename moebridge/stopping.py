@@ -17,10 +17,13 @@ _STDIN = 0
 
 
 @contextmanager
-def stop_on_signals(*, at_once: Callable[[], None] = lambda: None) -> Iterator[asyncio.Event]:
+def stop_on_signals(
+    *, at_once: Callable[[], None] = lambda: None, on_hangup: Callable[[], None] | None = None
+) -> Iterator[asyncio.Event]:
     """An event that the first SIGINT, SIGTERM or SIGHUP sets.
 
-    The second one calls ``at_once`` and ends the process there and then, with exit code 1.
+    The second one calls ``at_once`` and ends the process there and then, with exit code 1. Where
+    ``on_hangup`` is given, SIGHUP calls that instead, as often as it comes.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -36,11 +39,22 @@ def stop_on_signals(*, at_once: Callable[[], None] = lambda: None) -> Iterator[a
     heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heeded:
         loop.add_signal_handler(number, told, number)
+    if on_hangup is not None and signal.SIGHUP in heeded:
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
     try:
         yield stop
     finally:
         for number in heeded:
             loop.remove_signal_handler(number)
+
+
+def has_terminal() -> bool:
+    """Whether the process has a terminal, whose end the kernel tells it by SIGHUP."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from ingest.config import IngestConfig, Senders
-from ingest.publisher import KafkaPublisher
+from ingest.metrics import SpoolMetrics
+from ingest.publisher import KafkaPublisher, RunningPublisher
+from ingest.sources import networks
+from ingest.spool.publisher import SpoolingPublisher
+from ingest.spool.spool import Spool
 from intercom.config import IntercomConfig
-from mappings.rules import RuleSet, load
+from mappings.rules import RuleSet
+from moebridge.kafka_security import security
+from moebridge.mapping_reload import Mappings, checked_rules, rule_files
 from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
 from moengage.client import MoEngageConfig
 from streams.app import AppConfig
@@ -21,7 +30,7 @@ _FRAME_BYTES = 100_000
 
 def connection(settings: Settings) -> dict[str, Any]:
     """Keyword arguments of aiokafka's clients."""
-    return {"bootstrap_servers": settings.kafka.bootstrap_servers}
+    return {"bootstrap_servers": settings.kafka.bootstrap_servers, **security(settings.kafka)}
 
 
 def max_message_bytes(settings: Settings) -> int:
@@ -55,7 +64,11 @@ def ingest_config(settings: Settings) -> IngestConfig:
         answer_deadline_s=ingest.answer_deadline_s,
         retry_after_s=ingest.retry_after_s,
         max_in_flight=ingest.max_in_flight,
+        max_in_flight_bytes=ingest.max_in_flight_bytes,
         topic_prefix=settings.kafka.topic_prefix,
+        allowed_sources=networks(ingest.allowed_sources),
+        trusted_proxies=networks(ingest.trusted_proxies),
+        max_requests_per_source_s=ingest.max_requests_per_source_s,
     )
 
 
@@ -68,26 +81,48 @@ def _senders(name: str, intercom: IntercomSettings) -> Senders:
     )
 
 
-def publisher(settings: Settings) -> KafkaPublisher:
-    """What the front door publishes with."""
+def publisher(settings: Settings, registry: CollectorRegistry) -> RunningPublisher:
+    """What the front door publishes with. With a spool, half of the time for an answer is the disk's."""
+    folder = settings.ingest.spool_dir
+    if folder is None:
+        return _to_broker(settings, settings.ingest.answer_deadline_s)
+    return SpoolingPublisher(
+        _to_broker(settings, settings.ingest.answer_deadline_s / 2),
+        Spool(folder, max_bytes=settings.ingest.spool_max_bytes),
+        SpoolMetrics(registry, now_ms),
+    )
+
+
+def now_ms() -> int:
+    """The time, in ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def _to_broker(settings: Settings, deadline_s: float) -> KafkaPublisher:
     config = ingest_config(settings)
     return KafkaPublisher(
         topic=config.events_topic,
-        deadline_s=config.answer_deadline_s,
+        deadline_s=deadline_s,
         max_in_flight=config.max_in_flight,
+        max_in_flight_bytes=config.max_in_flight_bytes,
         max_record_bytes=config.max_body_bytes + _FRAME_BYTES,
         **connection(settings),
     )
 
 
 def rules(mapping: MappingSettings) -> RuleSet:
-    """The compiled rules of a configuration. Raises MappingError with the file and line."""
-    return load(mapping.path, identity=mapping.identity, merges=mapping.merges, deletes=mapping.deletes)
+    """The rules of a configuration, compiled and tested. Raises MappingError with the file and line."""
+    return checked_rules(rule_files(mapping), mapping)
 
 
 def rule_sets(settings: Settings) -> dict[str, RuleSet]:
-    """The compiled rules of every configuration, by its name. Raises MappingError."""
+    """The rules of every configuration, by its name, compiled and tested. Raises MappingError."""
     return {name: rules(one.mapping) for name, one in settings.by_name().items()}
+
+
+def mappings(settings: Settings) -> Mappings:
+    """The same for a worker, which may have them changed while it runs. Raises MappingError."""
+    return Mappings({name: one.mapping for name, one in settings.by_name().items()})
 
 
 def moengage_config(moengage: MoEngageSettings) -> MoEngageConfig:
@@ -123,6 +158,7 @@ def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> Wor
         app=AppConfig(
             app_id=settings.app_id,
             bootstrap_servers=settings.kafka.bootstrap_servers,
+            security=security(settings.kafka),
             data_dir=worker.data_dir,
             prefix=settings.kafka.topic_prefix,
             store=worker.store,

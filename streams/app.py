@@ -8,12 +8,13 @@ defaults say why.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterable, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import faust
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from events.topics import TopicName, topic_name
 from streams.chunks import Chunk
@@ -29,7 +30,10 @@ MAX_POLL_INTERVAL_S = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class AppConfig:
-    """What the Faust app needs. Times in seconds."""
+    """What the Faust app needs. Times in seconds.
+
+    ``security`` holds aiokafka's keyword arguments for TLS and SASL, none for neither.
+    """
 
     app_id: str
     bootstrap_servers: str
@@ -40,6 +44,7 @@ class AppConfig:
     poll_linger_s: float = 0.01
     session_timeout_s: float = 10.0
     instance_id: str | None = None
+    security: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def make_app(config: AppConfig) -> faust.App:
@@ -49,6 +54,7 @@ def make_app(config: AppConfig) -> faust.App:
     return faust.App(
         config.app_id,
         broker=brokers,
+        broker_credentials=_credentials(config.security),
         store=f"{config.store}://",
         datadir=str(config.data_dir),
         autodiscover=False,
@@ -72,6 +78,19 @@ def make_app(config: AppConfig) -> faust.App:
         stream_recovery_delay=0.0,
         stream_wait_empty=True,
     )
+
+
+def _credentials(security: Mapping[str, Any]) -> Credentials | None:
+    """The same as Faust wants it for its clients."""
+    protocol = security.get("security_protocol", "")
+    if protocol.startswith("SASL_"):
+        return SASLCredentials(
+            username=security["sasl_plain_username"],
+            password=security["sasl_plain_password"],
+            mechanism=security["sasl_mechanism"],
+            ssl_context=security.get("ssl_context"),
+        )
+    return SSLCredentials(security["ssl_context"]) if protocol == "SSL" else None
 
 
 Handler = Callable[[Chunk], Awaitable[None]]

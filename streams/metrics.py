@@ -14,6 +14,7 @@ CounterName = Literal[
     "moebridge_stage_published_total",
     "moebridge_stage_outcomes_total",
     "moebridge_mapping_changes_total",
+    "moebridge_mapping_reloads_total",
     "moebridge_delivery_elements_total",
     "moebridge_delivery_answers_total",
     "moebridge_delivery_ambiguous_total",
@@ -22,7 +23,11 @@ CounterName = Literal[
 ]
 HistogramName = Literal["moebridge_stage_group_seconds", "moebridge_end_to_end_seconds"]
 GaugeName = Literal[
-    "moebridge_delivery_paused", "moebridge_delivery_braked", "moebridge_delivery_budget_per_minute"
+    "moebridge_delivery_paused",
+    "moebridge_delivery_braked",
+    "moebridge_delivery_budget_per_minute",
+    "moebridge_mapping_info",
+    "moebridge_mapping_refused",
 ]
 MetricName = CounterName | HistogramName | GaugeName
 
@@ -52,6 +57,18 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         "What the mapping had to change or leave out so that MoEngage takes it, by kind "
         "(mappings.report.CHANGES).",
         ("change",),
+    ),
+    "moebridge_mapping_reloads_total": MetricSpec(
+        "Changed mappings by what became of them: switched, or refused, so that the old one stayed.",
+        ("config", "outcome"),
+    ),
+    "moebridge_mapping_info": MetricSpec(
+        "1, with the version of the mapping in force.", ("config", "version")
+    ),
+    "moebridge_mapping_refused": MetricSpec(
+        "1 while the files of a mapping are refused and an older version of it stays in force "
+        "(`/mapping` says why).",
+        ("config",),
     ),
     "moebridge_delivery_elements_total": MetricSpec(
         "Elements by outcome: delivered; refused and dead-lettered; parked, so dead-lettered behind a "
@@ -141,3 +158,7 @@ class Metrics:
         """Set a gauge."""
         gauge = self._gauges[name]
         (gauge.labels(**labels) if labels else gauge).set(value)
+
+    def remove(self, name: GaugeName, **labels: str) -> None:
+        """Show a gauge no more under these labels."""
+        self._gauges[name].remove(*(labels[label] for label in CATALOGUE[name].labels))

@@ -24,8 +24,8 @@ from mappings.comparison import Comparison
 from mappings.file_tests import differences, parse_tests
 from mappings.merging import Merges
 from mappings.payloads import envelopes, written
-from mappings.rule_folder import read_rule_folder
-from mappings.rules import DEFAULT_IDENTITY, RuleSet, load
+from mappings.rule_folder import RuleFolder, read_rule_folder
+from mappings.rules import DEFAULT_IDENTITY, RuleSet, compile_folder
 from moengage.bodies import read_merge
 from streams.publishing import Headers, Outgoing
 from streams.stages.companies import Companies
@@ -181,12 +181,20 @@ def run_tests(
 ) -> list[TestResult]:
     """Run the tests in the rule files at ``path``; without one, those of the shipped rules.
 
-    Arguments and exceptions are those of ``mappings.rules.load``; and it raises InvalidRule for a test
-    that cannot be meant.
+    The shipped tests say what comes of the defaults, so they run with these. Arguments and exceptions
+    are those of ``mappings.rules.load``; and it raises InvalidRule for a test that cannot be meant.
     """
-    rules = load(path, identity=identity, merges=merges, deletes=deletes)
+    if path is None:
+        identity, merges, deletes = DEFAULT_IDENTITY, "intercom_ids", False
+    folder = read_rule_folder(path)
+    rules = compile_folder(folder, identity=identity, merges=merges, deletes=deletes)
+    return run_folder_tests(rules, folder)
+
+
+def run_folder_tests(rules: RuleSet, folder: RuleFolder) -> list[TestResult]:
+    """Run the tests of rule files that were read and compiled already. Raises InvalidRule."""
     results = []
-    for test in parse_tests(read_rule_folder(path).tests):
+    for test in parse_tests(folder.tests):
         bridge = Rehearsal(rules)
         made = [_elements(bridge, envelope) for envelope in test.envelopes]
         elements = [element for each in made[test.skipped :] for element in each]
@@ -251,12 +259,12 @@ def _elements(bridge: Rehearsal, envelope: Envelope) -> list[Element]:
     """What one more event becomes."""
     bridge.feed([envelope])
     bridge.run()
-    made = [_element(delivery) for delivery in bridge.deliveries()]
+    made = [element_of(delivery) for delivery in bridge.deliveries()]
     bridge.forget()
     return made
 
 
-def _element(delivery: Delivery) -> Element:
+def element_of(delivery: Delivery) -> Element:
     """The element that a delivery's body was rendered from; times are whole seconds there."""
     if delivery.kind == "merge":
         return read_merge(delivery.body)

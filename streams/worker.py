@@ -121,6 +121,7 @@ class Worker:
     async def _producer(self, stack: AsyncExitStack) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.config.app.bootstrap_servers,
+            **self.config.app.security,
             acks="all",
             enable_idempotence=True,
             max_batch_size=self.config.max_batch_bytes,

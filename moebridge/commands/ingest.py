@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from pathlib import Path
 
 import click
@@ -13,10 +12,11 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from ingest.server import serve
 from moebridge import logs
 from moebridge.commands.options import config_option, parent_option
+from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.stopping import stop_on_signals, stop_with_parent
-from moebridge.wiring import ingest_config, publisher
+from moebridge.wiring import ingest_config, now_ms, publisher
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def ingest(config_file: Path | None, stop_with_parent: bool) -> None:
     Several may run behind a load balancer. Topics must exist (`moebridge topics create`).
     """
     settings = load(config_file, purpose="ingest").settings
-    logs.set_up(settings.log.level, settings.log.format, "ingest")
+    logs.set_up(settings.log.level, settings.log.format, "ingest", secrets=secrets_of(settings))
     asyncio.run(_run(settings, stop_with_parent))
 
 
@@ -40,10 +40,10 @@ async def _run(settings: Settings, parent: bool) -> None:
     with stop_on_signals() as stop, stop_with_parent(stop, parent):
         await serve(
             ingest_config(settings),
-            publisher(settings),
+            publisher(settings, registry),
             host=settings.ingest.host,
             port=settings.ingest.port,
-            now_ms=lambda: time.time_ns() // 1_000_000,
+            now_ms=now_ms,
             stop=stop,
             on_listening=lambda url: log.info("listening on %s", url),
             registry=registry,

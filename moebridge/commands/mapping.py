@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from events.codec import decode_object
-from events.errors import InvalidData
+from events.envelope import Envelope
+from events.errors import InvalidData, InvalidPayload
 from mappings.lint import finding_lines, lint
-from mappings.payloads import envelopes
+from mappings.payloads import following
 from mappings.rules import RuleSet, load
 from moebridge.commands.options import config_name_option, config_option, configuration
 from moebridge.errors import UnreadablePayload
@@ -115,10 +116,21 @@ def diff(
     def named(name: str) -> RuleSet:
         return _load(paths.get(name, Path(name)), configured)
 
-    lines = enumerate(recorded.read_bytes().splitlines(), start=1)
-    payloads = [_read(f"{recorded}:{number}", line) for number, line in lines if line.strip()]
-    compared = difference(named(old), named(new), envelopes(payloads), examples=examples)
+    compared = difference(named(old), named(new), _recorded(recorded), examples=examples)
     click.echo("\n".join(compared.lines()))
+
+
+def _recorded(file: Path) -> list[Envelope]:
+    """The events of a file of JSON lines."""
+    told: list[Envelope] = []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        if line.strip():
+            place = f"{file}:{number}"
+            try:
+                told.append(following(told, _read(place, line)))
+            except InvalidPayload as error:
+                raise UnreadablePayload(place, str(error)) from None
+    return told
 
 
 def _configured(config_file: Path | None, name: str | None, *, anyhow: bool = False) -> MappingSettings:

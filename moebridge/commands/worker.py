@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import nullcontext
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import click
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -13,13 +16,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from moebridge import logs
 from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_option, parent_option
+from moebridge.mapping_reload import MappingReload, Mappings
+from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.site import serving
-from moebridge.stopping import stop_on_signals, stop_with_parent
-from moebridge.wiring import rule_sets, worker_config
+from moebridge.stopping import has_terminal, stop_on_signals, stop_with_parent
+from moebridge.wiring import mappings, worker_config
 from moebridge.worker_site import create_app
-from streams.worker import Worker, WorkerConfig
+from streams.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +41,44 @@ def worker(config_file: Path | None, embedded_broker: bool, stop_with_parent: bo
     """Run a worker: map events, deliver them to MoEngage.
 
     As many as there are partitions may share the work. Topics must exist (`moebridge topics create`).
-    Answers /healthz, /readyz and /metrics on worker.http_port.
+    Answers /healthz, /readyz, /mapping and /metrics on worker.http_port. SIGHUP has it look for a changed
+    mapping at once; on a terminal it stops.
     """
     settings = load(config_file, purpose="worker").settings
-    logs.set_up(settings.log.level, settings.log.format, "worker")
-    config = worker_config(settings, rule_sets(settings).__getitem__)
+    logs.set_up(settings.log.level, settings.log.format, "worker", secrets=secrets_of(settings))
     with paused_idle_fetches() if embedded_broker else nullcontext():
-        asyncio.run(_run(settings, config, stop_with_parent))
+        asyncio.run(_run(settings, mappings(settings), stop_with_parent))
 
 
-async def _run(settings: Settings, config: WorkerConfig, parent: bool) -> None:
+async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    running = Worker(config, registry)
-    site = create_app(registry, lambda: running.ready)
+    running = Worker(worker_config(settings, in_force), registry)
+    reload = MappingReload(in_force, running.metrics, now_ms=lambda: time.time_ns() // 1_000_000)
+    site = create_app(registry, lambda: running.ready, in_force.document)
     address = settings.worker.http_host, settings.worker.http_port
-    with stop_on_signals() as stop, stop_with_parent(stop, parent):
-        async with serving(site, *address, "worker.http_port") as url:
+    with (
+        stop_on_signals(on_hangup=None if has_terminal() else reload.ask) as stop,
+        stop_with_parent(stop, parent),
+    ):
+        async with (
+            serving(site, *address, "worker.http_port") as url,
+            _meanwhile(reload.run(), stop),
+        ):
             log.info("metrics and readiness at %s", url)
             await running.run(stop)
     log.info("stopped")
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Do endless ``work`` until the block ends. Where it fails, ``stop`` is set, and it raises."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        await task

@@ -24,18 +24,17 @@ from events.rows import (
 from events.subjects import is_id
 from events.times import parse_ms
 from mappings.moment import TicketView
+from mappings.ticket_moves import RESOLVED
 from mappings.tickets import has_id, same_state
 
 #: Fields of a contact that are not its profile.
 _LEFT_OUT = frozenset(
     {"type", "companies", "social_profiles", "notes", "opted_in_subscription_types", "avatar",
-     "opted_out_subscription_types", "workspace_id", "app_id"}
+     "opted_out_subscription_types", "workspace_id", "app_id", "archived", "deleted"}
 )  # fmt: skip
 
 #: A visitor that signs up comes in an older shape, with these names for the same things.
 _OLDER_NAMES = {"user_id": "external_id", "location_data": "location"}
-
-_RESOLVED = "resolved"
 
 
 def remember(row: ContactRow, event_id: str, received_at: int) -> bool:
@@ -119,9 +118,12 @@ def set_member(row: ContactRow, company_id: str, *, member: bool, at: int) -> tu
             return None  # a newer whole list did not have it any more
         if not _room_for_company(row):
             return None
-        ended_at = 0 if member else at
-        row.companies[company_id] = Membership(at, member, confirmed_at=at, ended_at=ended_at)
-        return (company_id, True) if member else None
+        if member:
+            row.companies[company_id] = Membership(at, confirmed_at=at)
+            return company_id, True
+        at = max(at, row.listed_at)  # a newer whole list did not have it either
+        row.companies[company_id] = Membership(at, member=False, confirmed_at=at, ended_at=at)
+        return None
     if tie.member == member:
         if member and tie.ended_at < at < tie.at:
             tie.at = at  # it began earlier than was known
@@ -165,76 +167,101 @@ def take_snapshot(row: ContactRow, company_id: str, profile: Mapping[str, Any] |
 
 @dataclass(frozen=True, slots=True)
 class TicketNews:
-    """What a ticket event came to. ``previous`` is the state before, where it changed and is known."""
+    """What a ticket event came to.
+
+    ``previous`` is the state before, where it changed and that is known; ``at`` is when, 0 for not known.
+    """
 
     created: bool = False
     changed: bool = False
     previous: TicketState | None = None
+    at: int = 0
 
 
-def take_ticket(
-    row: ContactRow,
-    topic: str,
-    view: TicketView,
-    stated_previous: str | None,
-    stated_previous_id: str | None = None,
-) -> TicketNews:
+def take_ticket(row: ContactRow, topic: str, view: TicketView) -> TicketNews:
     """Compare a ticket with its last known state: was it created, did its state really change?
 
     The state decides, not the topic: a change is told once, by whichever notification brings it
     first, and one that is older than what is known is old news (docs/decisions/0005-ticket-states.md).
-    ``stated_previous`` is the category before, and ``stated_previous_id`` the state's id, where the
-    payload itself tells.
     """
-    known = row.tickets.get(view.id)
-    now = view.state
-    creation = topic == _CREATION
-    about_state = topic in _STATE_TOPICS
+    known, now = row.tickets.get(view.id), view.state
+    creation, about_state = topic == _CREATION, topic in _STATE_TOPICS
+    reports_change = about_state and view.moved and bool(now.category)
     created = creation and (known is None or not known.created_sent)
     if known is not None and created:
         known.created_sent = True
     if known is not None and not now.category:
-        return TicketNews(created=created)  # a ticket without its state tells nothing of it
+        return TicketNews(created)  # a ticket without its state tells nothing of it
     if known is None or not known.category:
-        told = about_state and bool(now.category)
-        changed = told and _moved(now, stated_previous, stated_previous_id)
-        now.announced = about_state or creation
+        now.announced = reports_change or creation
         now.created_sent = creation or (known is not None and known.created_sent)
+        now.since = view.began or (view.created_at or 0 if creation else now.at if reports_change else 0)
         _keep_ticket(row, view.id, now)
-    elif same_state(known, now):
-        late = about_state and not known.announced
-        changed = late and _moved(now, stated_previous, stated_previous_id)
-        known.announced = known.announced or about_state or creation
-        known.at = max(known.at, now.at)
-        if has_id(now) and not has_id(known):
-            known.key, known.internal_label = now.key, now.internal_label
-            known.external_label = now.external_label
-    elif now.at < known.at or (creation and now.at == known.at):
-        return TicketNews(created=created)  # old news: a creation is older than any move
-    else:
-        now.created_sent = known.created_sent
-        now.reopened = known.reopened + (known.category == _RESOLVED and now.category != _RESOLVED)
+        return _change(created, view, None) if reports_change else TicketNews(created)
+    same = same_state(known, now)
+    if 0 < known.at < view.began if same else _is_newer(now, known, about_state=about_state):
+        # Another state; or the same one again, left since it was last told and come back to.
+        news = _change(created, view, known)
+        left_resolved = same and now.category == RESOLVED
+        if now.category != RESOLVED:
+            left_resolved = RESOLVED in (known.category, view.previous_category)
+        now.reopened = max(now.reopened, known.reopened + left_resolved)
+        now.created_sent, now.since = known.created_sent, news.at
         _keep_ticket(row, view.id, now)
-        return TicketNews(created=created, changed=True, previous=known)
-    previous = _category_only(stated_previous) if changed else None
-    return TicketNews(created=created, changed=changed, previous=previous)
+        return news
+    if not same or now.at < known.since:
+        return TicketNews(created)  # old news; of the same state, it is of an earlier time in it
+    late = reports_change and not known.announced
+    known.announced = known.announced or reports_change or creation
+    known.at, known.since = max(known.at, now.at), known.since or view.began
+    known.reopened = max(known.reopened, now.reopened)
+    if has_id(now) and not has_id(known):
+        known.key, known.internal_label = now.key, now.internal_label
+        known.external_label = now.external_label
+    return _change(created, view, None) if late else TicketNews(created)
 
 
 _CREATION = "ticket.created"
 _STATE_TOPICS = frozenset({"ticket.state.updated", "ticket.resolved", "ticket.closed"})
 
 
-def _moved(now: TicketState, category: str | None, state_id: str | None) -> bool:
-    """Whether a payload about a ticket's state tells of a real change, going by itself alone."""
-    if state_id is not None and has_id(now):
-        return state_id != now.key
-    return category != now.category
+def _is_newer(now: TicketState, known: TicketState, *, about_state: bool) -> bool:
+    """Whether one state comes after another one.
+
+    Ticket times are whole seconds: within one, only what is about the state counts, as it arrives.
+    """
+    return now.at > known.at or (now.at == known.at and about_state)
 
 
-def _category_only(category: str | None) -> TicketState | None:
-    if category is None:
+def _change(created: bool, view: TicketView, known: TicketState | None) -> TicketNews:
+    """A real change, from the known state unless the payload tells of another one in between."""
+    now, previous = view.state, _told_before(view)
+    if known is not None and known.at >= view.previous_began:
+        if view.previous_id and has_id(known):
+            direct = view.previous_id == known.key
+        elif known.category == now.category and known.at >= view.began:
+            direct = True  # a move within the category, of which parts tell nothing
+        else:
+            direct = view.previous_category in ("", known.category)
+        previous = known if direct else previous
+    other_category = previous is not None and previous.category != now.category
+    at = view.began if view.began and other_category else now.at
+    return TicketNews(created, changed=True, previous=previous, at=at)
+
+
+def _told_before(view: TicketView) -> TicketState | None:
+    """The state before, as far as the payload itself tells of it."""
+    category = view.previous_category
+    if not category:
         return None
-    return TicketState(key=category, category=category, internal_label="", external_label="", at=0)
+    return TicketState(
+        key=view.previous_id or category,
+        category=category,
+        internal_label="",
+        external_label="",
+        at=view.previous_began,
+        since=view.previous_began,
+    )
 
 
 def _keep_ticket(row: ContactRow, ticket_id: str, state: TicketState) -> None:

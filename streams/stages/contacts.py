@@ -8,16 +8,16 @@ configuration (events.keys.scoped), rules are those of the event's.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from events.codec import canonical, decode_object
+from events.codec import decode_object
 from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import DeleteElement, Delivery, Element, EventElement, MergeElement, UserElement
 from events.envelope import Envelope, Source
+from events.errors import InvalidData
 from events.joins import CompanySnapshot, MembershipChange, MergedContact, kind_of_record
 from events.keys import scoped, split_scope
 from events.rows import ContactRow
@@ -30,11 +30,12 @@ from mappings.identity import customer_id_of_row
 from mappings.moment import CONTACT, CONTACT_DELETED, Moment
 from mappings.partner import is_partner
 from mappings.rules import RuleSet, map_moment
-from mappings.tickets import stated_previous, stated_previous_id, ticket_view
+from mappings.tickets import ticket_view
 from moengage.bodies import render
 from streams.publishing import Outgoing
-from streams.stages import completing, contact_row, customer_ids
+from streams.stages import completing, contact_row, contact_tags, customer_ids
 from streams.stages.stage import Step, each_record, id_within, key_text
+from streams.stages.user_news import is_news
 from streams.state import State
 
 _NOBODY: Mapping[str, Found] = {}
@@ -112,9 +113,33 @@ class _Work:
         self._companies = topic_name(COMPANIES, prefix)
         self._deliveries = topic_name(DELIVERIES, prefix)
         self._rows: dict[str, ContactRow] = {}
+        self._taken: dict[bytes, list[Any]] = {}
+        self._touched = False
 
     def handle(self, record: Any) -> None:
-        """Take one record in."""
+        """Take one record in; what raises InvalidData leaves its row as it was, and puts nothing out.
+
+        A dead letter can be redriven: its row must not know the event yet, nor take it for sent.
+        """
+        outputs, self._touched = len(self.result.out), False
+        try:
+            self._take(record)
+        except InvalidData:
+            if self._touched:
+                del self.result.out[outputs:]
+                self._restore(key_text(record, "the contact's id"))
+            raise
+        self._taken.setdefault(record.key, []).append(record)
+
+    def _restore(self, contact: str) -> None:
+        """Make a contact's row anew, from the records of the chunk that it was made of."""
+        result, self.result = self.result, Step()
+        del self._rows[contact]
+        for record in self._taken.get(contact.encode(), ()):
+            self._take(record)
+        self.result = result
+
+    def _take(self, record: Any) -> None:
         contact = key_text(record, "the contact's id")
         envelope = Envelope.from_record(record.value, record.headers)
         id_within(self._scope(envelope), contact)
@@ -138,6 +163,7 @@ class _Work:
         return self._rules(self._configurations.named(envelope.config))
 
     def _row(self, contact: str) -> ContactRow:
+        self._touched = True
         row = self._rows.get(contact)
         if row is None:
             raw = self._state.get(contact.encode())
@@ -240,16 +266,14 @@ class _Work:
             return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
         for reference in completing.references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
-        news = contact_row.take_ticket(
-            row, envelope.topic, view, stated_previous(item), stated_previous_id(item)
-        )
+        news = contact_row.take_ticket(row, envelope.topic, view)
         at = envelope.occurred_at
         if news.created:
             happened.add("ticket_created")
             at = view.created_at or at
         if news.changed:
             happened.add("ticket_state_changed")
-            at = view.state.at or at
+            at = news.at or at
         if not news.created and not news.changed:
             self.result.counts["no_change"] += 1
         return Moment(
@@ -272,7 +296,9 @@ class _Work:
             self.result.counts["stale"] += 1
             return False
         at = max(parse_ms(contact.get("updated_at")) or 0, envelope.occurred_at)
+        tags = contact_tags.listed(row)
         fresh = contact_row.take_profile(row, contact, envelope.occurred_at)
+        named = contact_tags.take(row, envelope.topic, item, tags if fresh else None)
         company = item.get("company") if family == "company" else None
         company_id = company.get("id") if isinstance(company, dict) else None
         changes: list[tuple[str, bool]] = []
@@ -283,10 +309,10 @@ class _Work:
         # The list that comes with a detachment still shows the company.
         changes += contact_row.take_companies(row, contact.get("companies"), at, but=company_id)
         self._tell_companies(row, changes, envelope)
-        if not fresh and not changes:
+        if not fresh and not changes and not named:
             self.result.counts["stale"] += 1
         # Also an older attachment may tell since when, and so which company is the primary one.
-        return fresh or bool(changes) or family == "company"
+        return fresh or named or bool(changes) or family == "company"
 
     def _leave_companies(self, row: ContactRow, envelope: Envelope) -> None:
         ended = [
@@ -315,12 +341,13 @@ class _Work:
         for number, element in enumerate(map_moment(rules, moment, self.result.changes)):
             if isinstance(element, UserElement) and row.merged_into == element.customer_id:
                 continue  # that contact's own row tells what its user is
-            if isinstance(element, UserElement) and "contact" in moment.happened:
-                digest = _digest(element)
-                if digest == moment.row.sent:
-                    self.result.counts["user_unchanged"] += 1
-                    continue
-                moment.row.sent = digest
+            if (
+                isinstance(element, UserElement)
+                and CONTACT in moment.happened
+                and not is_news(rules, moment, element)
+            ):
+                self.result.counts["user_unchanged"] += 1
+                continue
             self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
             customer_id = element.customer_id
         self.result.counts["mapped" if customer_id else "unmapped"] += 1
@@ -380,8 +407,3 @@ def _referring(family: str, item: Mapping[str, Any], contact_id: str) -> Iterabl
     if family == "event" and item.get("intercom_user_id") == contact_id:
         return [{"id": contact_id, "external_id": item.get("user_id")}]
     return []
-
-
-def _digest(element: UserElement) -> str:
-    content = canonical([element.customer_id, dict(element.attributes)])
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -45,6 +45,13 @@ def test_every_service_can_be_made_and_shows_its_health(name):
     assert set(named) <= COMPOSE["volumes"].keys()
 
 
+def test_the_front_door_spools_to_a_volume_that_the_image_gives_to_its_user():
+    spool = SERVICES["ingest"]["environment"]["MOEBRIDGE_INGEST__SPOOL_DIR"]
+    assert f"ingest-spool:{spool}" in SERVICES["ingest"]["volumes"]
+    dockerfile = (CHECKOUT / "deploy" / "Dockerfile").read_text()
+    assert f"install -d -o moebridge -g moebridge -m 0700 /data {spool}\n" in dockerfile
+
+
 def test_every_setting_exists():
     used = {
         variable
@@ -54,6 +61,13 @@ def test_every_setting_exists():
     }
     assert used
     assert used <= {setting.variable for setting in CATALOGUE.values()}
+
+
+def test_front_door_and_worker_know_the_same_configurations():
+    ingest, worker = SERVICES["ingest"], SERVICES["worker"]
+    assert ingest["env_file"] == worker["env_file"] == [{"path": "configurations.env", "required": False}]
+    name = "MOEBRIDGE_INGEST__CONFIG_NAME"
+    assert ingest["environment"][name] == worker["environment"][name]
 
 
 def test_every_command_exists():

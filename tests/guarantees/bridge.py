@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from events.topics import EVENTS, topic_name
 from ingest.app import create_app as create_front_door
-from ingest.config import IngestConfig
+from ingest.config import IngestConfig, Senders
 from ingest.publisher import KafkaPublisher
 from ingest.signature import HEADER, sign
 from moebridge.brokers.ports import free_ports
@@ -81,10 +82,12 @@ class Bridge:
     front_url: str
     sandbox_url: str
     workers: list[WorkerProcess] = field(default_factory=list)
+    secret: str = SECRET
 
     async def start_worker(
-        self, data: str = "w", *, failpoints: str = "", ready: bool = True, **env: str
-    ) -> WorkerProcess:
+        self, data: str = "w", *, failpoints: str = "", ready: bool = True,
+        options: Sequence[str] = (), **env: str,
+    ) -> WorkerProcess:  # fmt: skip
         """Start a worker on the data folder ``data`` and wait until it is ready."""
         [port] = free_ports(1)
         log = self.folder / f"worker-{len(self.workers)}.log"
@@ -103,8 +106,9 @@ class Bridge:
         }
         with log.open("w") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "moebridge", "worker",
+                sys.executable, "-m", "moebridge", "worker", *options,
                 env={**os.environ, **settings}, stdout=output, stderr=output, cwd=self.folder,
+                start_new_session=True,  # without a terminal, as a service has none
             )  # fmt: skip
         worker = WorkerProcess(process, f"http://127.0.0.1:{port}", log)
         self.workers.append(worker)
@@ -128,7 +132,7 @@ class Bridge:
 
     async def post_raw(self, body: bytes) -> int:
         """Post one signed body; the status."""
-        headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
+        headers = {HEADER: sign(body, self.secret), "Content-Type": "application/json"}
         url = f"{self.front_url}/intercom/webhooks"
         async with self.session.post(url, data=body, headers=headers) as answer:
             return answer.status
@@ -167,9 +171,19 @@ class Bridge:
 
 @asynccontextmanager
 async def bridge(
-    bootstrap_servers: str, prefix: str, folder: Path, *, replication: int = 1
+    bootstrap_servers: str,
+    prefix: str,
+    folder: Path,
+    *,
+    replication: int = 1,
+    before_moengage: Iterable[Middleware] = (),
+    others: tuple[Senders, ...] = (),
 ) -> AsyncIterator[Bridge]:
-    """A bridge without workers; whatever is left running is killed at the end."""
+    """A bridge without workers; whatever is left running is killed at the end.
+
+    ``before_moengage`` are middlewares of the sandbox, for tests that look at each call. ``others`` may
+    send to further configurations, which the worker's settings are to name.
+    """
     async with AsyncExitStack() as stack:
         await create_topics(
             {"bootstrap_servers": bootstrap_servers},
@@ -178,9 +192,10 @@ async def bridge(
         publisher = KafkaPublisher(bootstrap_servers, topic_name(EVENTS, prefix))
         await publisher.start()
         stack.push_async_callback(publisher.close, 2.0)
-        config = IngestConfig((SECRET,), ((WORKSPACE, KEY),), topic_prefix=prefix)
+        config = IngestConfig((SECRET,), ((WORKSPACE, KEY),), topic_prefix=prefix, others=others)
         front = create_front_door(config, publisher, now_ms=lambda: time.time_ns() // 1_000_000)
         sandbox = create_sandbox(SandboxConfig(workspace_id=WORKSPACE, api_key=KEY))
+        sandbox.middlewares.extend(before_moengage)
         urls = [await _serve(stack, app) for app in (front, sandbox)]
         session = await stack.enter_async_context(aiohttp.ClientSession())
         one = Bridge(bootstrap_servers, prefix, folder, session, *urls)

@@ -34,8 +34,13 @@ class MemoryPublisher:
     held: asyncio.Event | None = None
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = True
+    spooled: int = 0
     started: bool = False
     closed: bool = False
+
+    @property
+    def broker_up(self) -> bool:
+        return self.ready and not self.spooled
 
     async def publish(self, envelope: Envelope, key: bytes) -> None:
         if self.held is not None:

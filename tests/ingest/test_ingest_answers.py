@@ -169,6 +169,26 @@ async def test_more_requests_than_places_are_asked_to_come_again(open_door, publ
     await success(await post_webhook(door, notification()))
 
 
+async def test_bodies_take_no_more_memory_than_they_may(open_door, publisher):
+    body = json.dumps(notification()).encode()
+    door = await open_door(max_in_flight_bytes=3 * len(body) - 1)
+    publisher.held = asyncio.Event()
+    first = asyncio.create_task(post_webhook(door, body))
+    await publisher.waiting.wait()
+    publisher.waiting.clear()
+    second = asyncio.create_task(post_webhook(door, body))
+    await publisher.waiting.wait()
+    async for response in post_both(door, body):
+        await refusal(response, 429, "too_busy")
+        assert "Retry-After" in response.headers
+    publisher.held.set()
+    await success(await first)
+    await success(await second)
+    for _ in range(9):
+        await refusal(await post_webhook(door, body, "guessed"), 401, "signature_wrong")
+    await success(await post_webhook(door, body))
+
+
 async def test_an_error_of_ours_is_answered_and_logged_without_what_was_in_the_body(
     door, publisher, caplog
 ):

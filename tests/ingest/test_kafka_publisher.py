@@ -236,6 +236,30 @@ async def test_after_a_long_outage_a_new_producer_takes_over(
         await publisher.close(1.0)
 
 
+@pytest.mark.broker
+async def test_what_waits_for_a_broker_that_is_away_is_bounded_in_bytes(
+    broker, tmp_path, topic_prefix, run_publisher
+):
+    async with type(broker.server)(tmp_path) as own:
+        connection = {"bootstrap_servers": own.bootstrap_servers}
+        topic = await make_topics(connection, topic_prefix)
+        publisher = await run_publisher(connection, topic, deadline_s=0.3, max_in_flight_bytes=1000)
+        await publish_at_last(publisher, envelope(1))
+        await own.stop()
+        outcomes = await asyncio.gather(
+            *(publisher.publish(envelope(number, bytes(600)), b"k") for number in (2, 3)),
+            return_exceptions=True,
+        )
+        assert [str(outcome).partition(": ")[2] for outcome in outcomes] == [
+            "no confirmation within 0.3 s",
+            "600 bytes wait for their confirmation",
+        ]
+        await own.start()
+        await publish_at_last(publisher, envelope(4, bytes(2000)))  # one alone may be larger
+        await publish_at_last(publisher, envelope(5, bytes(600)))
+        await publisher.close(1.0)
+
+
 async def test_without_a_broker_publishing_fails_at_once_and_says_so(free_port, run_publisher, caplog):
     publisher = await run_publisher({"bootstrap_servers": f"127.0.0.1:{free_port}"}, "intercom.events")
     await publisher.start()  # again is no harm

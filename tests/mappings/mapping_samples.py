@@ -104,9 +104,9 @@ TICKET: dict[str, Any] = {
 
 
 def state(
-    key: str, category: str = "", internal: str = "", external: str = "", at: int = 0
+    key: str, category: str = "", internal: str = "", external: str = "", at: int = 0, since: int = 0
 ) -> TicketState:
-    return TicketState(key, category, internal, external, at)
+    return TicketState(key, category, internal, external, at, since=since)
 
 
 def contact_row(profile: dict[str, Any] | None = None, *companies: dict[str, Any]) -> ContactRow:

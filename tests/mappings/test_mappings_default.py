@@ -26,6 +26,7 @@ from events.subjects import item_of
 from mappings.moment import Moment
 from mappings.rules import load, map_moment
 from mappings.tickets import ticket_view
+from streams.stages.contact_row import take_profile
 
 RULES = load()
 SAMPLES = (
@@ -103,7 +104,7 @@ def test_a_ticket_that_moved() -> None:
     row = contact_row(None, COMPANY)
     row.tickets["9001"] = state("3", "resolved", "Fixed")
     row.tickets["9001"].reopened = 2
-    previous = state("2", "in_progress", "Working", "On it", at=1_763_998_000_500)
+    previous = state("2", "in_progress", "Working", "On it", since=1_763_998_000_500)
     what = moment(
         "ticket_state_changed",
         row=row,
@@ -111,6 +112,7 @@ def test_a_ticket_that_moved() -> None:
         previous=previous,
         document=notification("ticket.state.updated", TICKET),
         topic="ticket.state.updated",
+        at=1_763_999_000_000,
     )
     assert event_of(what) == EventElement(
         "cust-77",
@@ -145,13 +147,13 @@ def test_a_ticket_that_moved() -> None:
             "ticket_screens_count": 2,
             "ticket_screens_names": ["a.png", "b.png"],
         },
-        OCCURRED_AT,
+        1_763_999_000_000,
     )
 
 
-@pytest.mark.parametrize("began", [0, 1_763_999_500_000])
+@pytest.mark.parametrize("began", [0, OCCURRED_AT + 1])
 def test_a_time_in_a_state_that_is_not_known_is_not_told(began: int) -> None:
-    previous = state("2", "in_progress", at=began)
+    previous = state("2", "in_progress", at=OCCURRED_AT - 5000, since=began)
     event = event_of(moment("ticket_state_changed", ticket=view(TICKET), previous=previous))
     assert "seconds_in_previous_state" not in event.attributes
 
@@ -267,6 +269,9 @@ def test_moengages_own_bodies() -> None:
         ({"customer_id": ""}, ContactRow("aa10"), "intercom:aa10"),
         ({"u_em": "n@b.example"}, ContactRow("email:n@b.example"), "n@b.example"),
         ({"customer_id": "1"}, ContactRow("customer:1"), "intercom:customer:1"),
+        # Intercom was asked and has told whose address it is.
+        ({"u_em": "n@b.example"}, ContactRow("email:n@b.example", {"id": "aa11"}), "intercom:aa11"),
+        ({"u_em": "n@b.example"}, ContactRow("email:n@b.example", CONTACT), "cust-77"),
     ],
 )
 def test_the_user_of_a_partners_body(body: dict[str, Any], row: ContactRow, customer_id: str) -> None:
@@ -289,7 +294,9 @@ def test_captured_payloads() -> None:
         item = item_of(document)
         contact = item.get("contact") or (item if item.get("type") in ("contact", "user") else {})
         if contact.get("id"):
-            what = moment("contact", row=contact_row(contact), document=document)
+            row = ContactRow("aa10")
+            take_profile(row, contact, OCCURRED_AT)
+            what = moment("contact", row=row, document=document)
             users[path.stem] = user_of(what)
         ticket = ticket_view(item) if path.stem.startswith("ticket_") else None
         if ticket:

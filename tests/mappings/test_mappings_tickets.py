@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from mapping_samples import TICKET, state, view
 
 from events.subjects import item_of
-from mappings.tickets import same_state, stated_previous, stated_previous_id, ticket_view
+from mappings.tickets import same_state, ticket_view
 
 # The same ticket as TICKET in the older shape of ticket.contact.*.
 LEGACY: dict[str, Any] = {
@@ -111,17 +112,60 @@ def test_same_state(a: Any, b: Any, same: bool) -> None:
     assert same_state(b, a) is same
 
 
+def part(before: Any, after: Any, at: int) -> dict[str, Any]:
+    return {"ticket_state": after, "previous_ticket_state": before, "created_at": at}
+
+
+def with_parts(*parts: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {**TICKET, "ticket_parts": {"ticket_parts": list(parts)}, **fields}
+
+
+def told(item: dict[str, Any]) -> tuple[Any, ...]:
+    """Whether the state moved, by the payload alone; in seconds when it began; the state before."""
+    seen = view(item)
+    return seen.moved, seen.began // 1000, seen.previous_category, seen.previous_began // 1000
+
+
 def test_the_newest_part_with_both_states_tells_the_one_before() -> None:
-    assert stated_previous(TICKET) == "in_progress"
-    part = {"ticket_state": "resolved", "previous_ticket_state": "waiting_on_customer"}
-    newest = {**part, "created_at": 1_763_999_900}
-    assert stated_previous({"ticket": TICKET, "ticket_part": newest}) == "waiting_on_customer"
-    assert view({"ticket": TICKET, "ticket_part": newest}).state.at == 1_763_999_900_000
+    assert told(TICKET) == (True, 1_763_999_000, "in_progress", 0)
+    newest = part("waiting_on_customer", {"category": "Resolved"}, 1_763_999_900)
+    beside = {"ticket": TICKET, "ticket_part": newest}
+    assert told(beside) == (True, 1_763_999_900, "waiting_on_customer", 1_763_999_000)
+    assert view(beside).state.at == 1_763_999_900_000
+
+
+def test_a_part_that_is_told_twice_is_one_move() -> None:
+    last = part("resolved", "submitted", 30)
+    seen = view(
+        {"ticket": with_parts(part("submitted", "resolved", 20), last), "ticket_part": dict(last)}
+    )
+    assert (seen.previous_began, seen.state.reopened) == (20_000, 1)
 
 
 def test_a_part_that_moved_nothing_says_so() -> None:
-    parts = {"ticket_parts": TICKET["ticket_parts"]["ticket_parts"][:1]}
-    assert stated_previous({**TICKET, "ticket_state": "submitted", "ticket_parts": parts}) == "submitted"
+    """The ticket is in its first category, since it was made."""
+    nothing = part("submitted", "submitted", 1_763_990_400)
+    item = with_parts(nothing, ticket_state="submitted")
+    assert told(item) == (False, 1_763_990_000, "submitted", 0)
+    assert view(item).state.at == 1_763_990_400_000
+
+
+def test_a_part_that_moved_nothing_leaves_the_move_before_it() -> None:
+    item = with_parts(
+        part("in_progress", "submitted", 20), part("submitted", "resolved", 30),
+        part("resolved", "resolved", 40),
+    )  # fmt: skip
+    assert told(item) == (False, 30, "submitted", 20)
+
+
+def test_reopening_is_counted_from_the_parts() -> None:
+    moves = ["submitted", "resolved", "in_progress", "resolved", "resolved", "submitted"]
+    item = with_parts(*(part(*pair, at) for at, pair in enumerate(pairwise(moves), start=1)))
+    assert view(item).state.reopened == 2
+
+
+def test_without_parts_nothing_tells_when_a_state_began() -> None:
+    assert told(with_parts(ticket_state={"id": "3", "category": "resolved"})) == (True, 0, "", 0)
 
 
 def test_the_state_before_by_its_id() -> None:
@@ -132,10 +176,21 @@ def test_the_state_before_by_its_id() -> None:
         "previous_ticket_state_id": "2",
         "ticket_type": {"name": "Billing", "ticket_states": states},
     }
-    assert stated_previous_id(ticket) == "2"
-    assert stated_previous(ticket) == "in_progress"
-    assert stated_previous({**ticket, "ticket_type": "Billing"}) is None
+    assert view(ticket).previous_id == "2"
+    assert told(ticket) == (True, 0, "in_progress", 0)
+    assert told({**ticket, "ticket_type": "Billing"}) == (True, 0, "", 0)
+    assert told({**ticket, "previous_ticket_state_id": "3"})[0] is False
     assert view(ticket).state.at == 1_764_000_000_000
+
+
+def test_a_move_within_a_category_is_told_by_the_id_alone() -> None:
+    within = (part("submitted", "in_progress", 20), part("in_progress", "in_progress", 30))
+    now = {"id": "22", "category": "in_progress"}
+    assert told(with_parts(*within, ticket_state=now)) == (False, 20, "submitted", 0)
+    states = {"data": [{"id": "21", "category": "in_progress"}]}
+    by_id = with_parts(*within, ticket_state=now, previous_ticket_state_id="21")
+    assert told({**by_id, "ticket_type": {"ticket_states": states}}) == (True, 20, "in_progress", 0)
+    assert told(by_id) == (True, 20, "", 0)  # the newest part may as well have moved nothing
 
 
 @given(
@@ -164,8 +219,6 @@ def test_the_state_before_by_its_id() -> None:
 )
 def test_no_item_is_too_odd(item: dict[str, Any]) -> None:
     seen = ticket_view(item)
-    previous = stated_previous(item)
-    assert previous is None or previous
     if seen is not None:
         assert seen.id
         assert same_state(seen.state, seen.state)
@@ -176,10 +229,12 @@ def test_captured_tickets() -> None:
     seen = {}
     for path in sorted(SAMPLES.glob("ticket_*.json")):
         item = item_of(json.loads(path.read_bytes()))
-        seen[path.stem] = (view(item), stated_previous(item))
-    assert {entry.state.category for entry, _ in seen.values()} == {"submitted"}
-    assert {entry.type_name for entry, _ in seen.values()} == {"Tickets"}
-    assert seen["ticket_state_updated"][1] == "submitted"
-    assert seen["ticket_contact_attached"][0].id == seen["ticket_note_created"][0].id
-    assert same_state(seen["ticket_contact_attached"][0].state, seen["ticket_note_created"][0].state)
-    assert seen["ticket_state_updated"][0].state.at == 1_768_114_250_000
+        seen[path.stem] = view(item)
+    assert {one.state.category for one in seen.values()} == {"submitted"}
+    assert {one.type_name for one in seen.values()} == {"Tickets"}
+    changed = seen["ticket_state_updated"]
+    assert (changed.moved, changed.previous_category) == (False, "submitted")
+    assert (changed.began, changed.state.at) == (changed.created_at, 1_768_114_250_000)
+    attached, noted = seen["ticket_contact_attached"], seen["ticket_note_created"]
+    assert attached.id == noted.id
+    assert same_state(attached.state, noted.state)

@@ -35,6 +35,22 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_secret_that_somebody_quotes_is_blotted_out(
+    capsys: pytest.CaptureFixture[str], form: logs.Format
+) -> None:
+    secrets = ('p"w\\d', "the-data-key", "the-data", "abc")
+    logs.set_up("info", form, "ingest", secrets=secrets)
+    try:
+        raise ValueError("the-data-key, not the-data")
+    except ValueError:
+        logging.getLogger("aiokafka.conn").exception("login as %s failed: abc", 'p"w\\d')
+    said = capsys.readouterr().err
+    assert "login as *** failed: abc" in said
+    assert "ValueError: ***, not ***" in said
+    assert "the-data" not in said
+
+
 def test_libraries_never_tell_what_travels_through_them(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("debug", "text", "worker")
     logging.getLogger("aiokafka.producer").debug("sending (key=%r value=%r)", b"key", b"body")

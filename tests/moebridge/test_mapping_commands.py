@@ -54,9 +54,27 @@ def test_the_shipped_rules_pass_their_lint_and_tests() -> None:
     assert "ok " in tested.output
 
 
-def test_whether_users_are_merged_is_read_from_the_settings(tmp_path: Path) -> None:
-    Path("moebridge.toml").write_text('[mapping]\nmerges = "off"\n')
-    assert "FAILED contacts.yaml" in run("test", "--config", "moebridge.toml").output
+MERGE = """
+  - name: a lead signs up
+    before:
+      - topic: contact.lead.created
+        item: {type: contact, id: c9, external_id: made-up, role: lead, email: a@b.example}
+    given:
+      - topic: contact.lead.signed_up
+        item: {type: contact, id: c9, external_id: cust-9, role: user, email: a@b.example}
+    expect:
+      - {user: true, customer_id: cust-9}
+      - {merge: made-up, customer_id: cust-9}
+"""
+
+
+def test_whether_users_are_merged_is_read_from_the_settings(folder: Path) -> None:
+    (folder / "own.yaml").write_text(OWN + MERGE)
+    settings = Path("moebridge.toml")
+    settings.write_text('[mapping]\npath = "mapping"\n')
+    assert "2 tests passed" in run("test", "--config", "moebridge.toml").output
+    settings.write_text('[mapping]\npath = "mapping"\nmerges = "off"\n')
+    assert "FAILED own.yaml" in run("test", "--config", "moebridge.toml").output
 
 
 def test_a_folder_of_ones_own(folder: Path) -> None:
@@ -99,6 +117,11 @@ def test_a_diff(folder: Path, tmp_path: Path) -> None:
     compared = run("diff", "default", str(folder), "--from", str(recorded))
     assert compared.exit_code == 0, compared.output
     assert "ticket_resolved" in compared.output
+    recorded.write_text(f"{recorded.read_text()}{json.dumps(item)}\n")
+    assert (
+        f"{recorded}:3: topic: expected a topic, beside 'item' or 'data'"
+        in run("diff", "default", str(folder), "--from", str(recorded)).output
+    )
     recorded.write_text("[]\n")
     assert (
         f"{recorded}:1: $: expected a JSON object"

@@ -38,6 +38,27 @@ async def test_the_front_door_without_a_broker_is_alive_and_not_ready(
         assert statuses == [200, 503, 200]
 
 
+async def test_a_front_door_with_a_spool_is_ready_without_a_broker_and_alone_in_its_folder(
+    tmp_path: Path, free_port: int
+) -> None:
+    spool = {"ingest.spool_dir": "spool", "ingest.port": str(free_port)}
+    settings = {**SETTINGS, **NO_BROKER, **spool}
+    async with moebridge("ingest", settings=settings, folder=tmp_path) as ingest:
+        await ingest.says("listening on")
+        async with (
+            aiohttp.ClientSession(f"http://127.0.0.1:{free_port}") as session,
+            session.get("/readyz") as ready,
+        ):
+            assert (ready.status, (await ready.json())["status"]) == (200, "spooling")
+        again = {**settings, "ingest.port": "0"}
+        async with moebridge("ingest", settings=again, folder=tmp_path) as second:
+            assert await second.ends() == 1
+            assert "moebridge: ingest.spool_dir: spool is in use by another process" in second.text
+            assert "Traceback" not in second.text
+        ingest.signal(signal.SIGTERM)
+        assert await ingest.ends() == 0
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

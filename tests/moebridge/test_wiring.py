@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from ingest.config import IngestConfig, Senders
+from ingest.publisher import KafkaPublisher
+from ingest.sources import networks
+from ingest.spool.publisher import SpoolingPublisher
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
 from moebridge.settings import Settings
@@ -14,6 +18,7 @@ from moebridge.settings_source import load
 from moebridge.wiring import (
     ingest_config,
     max_message_bytes,
+    publisher,
     rule_sets,
     rules,
     topic_arguments,
@@ -21,7 +26,7 @@ from moebridge.wiring import (
 )
 from moengage.client import MoEngageConfig
 from streams.app import AppConfig
-from streams.deliver import DeliverConfig
+from streams.delivery.config import DeliverConfig
 
 
 def rules_of(name: str) -> RuleSet:
@@ -41,6 +46,10 @@ def test_the_front_door() -> None:
             intercom__data_keys="old,older",
             ingest__max_body_bytes="2000",
             ingest__max_in_flight="7",
+            ingest__max_in_flight_bytes="12000000",
+            ingest__allowed_sources="intercom-eu, 192.0.2.0/24",
+            ingest__trusted_proxies="10.0.0.1",
+            ingest__max_requests_per_source_s="50",
             ingest__answer_deadline_s="1",
             ingest__retry_after_s="9",
             ingest__config_name="mine",
@@ -55,8 +64,21 @@ def test_the_front_door() -> None:
         answer_deadline_s=1.0,
         retry_after_s=9,
         max_in_flight=7,
+        max_in_flight_bytes=12_000_000,
+        allowed_sources=networks(["54.217.125.63", "54.246.173.113", "54.216.9.3", "192.0.2.0/24"]),
+        trusted_proxies=networks(["10.0.0.1"]),
+        max_requests_per_source_s=50,
         topic_prefix="eu.",
     )
+
+
+def test_a_spool_only_where_a_folder_is_named() -> None:
+    assert isinstance(publisher(settings(), CollectorRegistry()), KafkaPublisher)
+    chosen = settings(ingest__spool_dir="spool", ingest__spool_max_bytes="30000000")
+    registry = CollectorRegistry()
+    assert isinstance(publisher(chosen, registry), SpoolingPublisher)
+    assert registry.get_sample_value("moebridge_ingest_spool_events") == 0
+    assert not Path("spool").exists()  # it is made at the start
 
 
 def test_no_data_key_lets_nobody_in() -> None:

@@ -33,6 +33,11 @@ async def test_metrics_are_those_of_the_registry(aiohttp_client: Any) -> None:
     assert "things_total 3.0" in await response.text()
 
 
+async def test_the_mapping_in_force_is_shown(aiohttp_client: Any) -> None:
+    client = await aiohttp_client(create_app(CollectorRegistry(), lambda: True, lambda: {"eu": 1}))
+    assert await (await client.get("/mapping")).json() == {"eu": 1}
+
+
 async def test_a_site_is_there_while_it_is_needed() -> None:
     app = create_app(CollectorRegistry(), lambda: True)
     async with aiohttp.ClientSession() as session:

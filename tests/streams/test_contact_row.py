@@ -11,7 +11,7 @@ from records import Json, company_list, contact, moved_part, ms, state, ticket
 
 from events.envelope import DIGEST_PREFIX
 from events.rows import DIGEST_AGE_MS, SEEN_AGE_MS, SEEN_MAX, TICKETS_MAX, ContactRow
-from mappings.tickets import stated_previous, stated_previous_id, ticket_view
+from mappings.tickets import ticket_view
 from streams.stages.contact_row import (
     TicketNews,
     remember,
@@ -205,6 +205,14 @@ def test_a_beginning_older_than_a_whole_list_without_it_is_old_news(row: Contact
     assert set_member(row, "k1", member=True, at=20) is None
 
 
+def test_a_return_older_than_a_whole_list_without_it_is_old_news(row: ContactRow) -> None:
+    """It left, came back and left again; the last is told by a list alone, and comes first."""
+    take_companies(row, company_list("k1"), 40)
+    assert set_member(row, "k2", member=False, at=20) is None
+    assert set_member(row, "k2", member=True, at=30) is None
+    assert set_member(row, "k2", member=True, at=50) == ("k2", True)
+
+
 def test_snapshots_are_for_members_and_the_newest_counts(row: ContactRow) -> None:
     assert not take_snapshot(row, "k1", {"name": "A"}, 10)
     assert row.companies == {}
@@ -236,7 +244,7 @@ NOTE = "ticket.note.created"
 def take(row: ContactRow, topic: str, item: Json) -> TicketNews:
     view = ticket_view(item)
     assert view is not None
-    return take_ticket(row, topic, view, stated_previous(item), stated_previous_id(item))
+    return take_ticket(row, topic, view)
 
 
 def moved(before: str, after: str, at: float, **fields: Any) -> Json:
@@ -283,7 +291,8 @@ def test_a_ticket_first_seen_by_a_move_counts_as_changed(row: ContactRow) -> Non
 
 
 def test_a_ticket_first_seen_by_a_move_from_nowhere_counts_as_changed(row: ContactRow) -> None:
-    assert take(row, MOVED, ticket(state("resolved"), at=10)) == TicketNews(changed=True)
+    news = take(row, MOVED, ticket(state("resolved"), at=10))
+    assert news == TicketNews(changed=True, at=ms(10))
 
 
 def test_a_ticket_first_seen_by_a_move_to_itself_has_not_changed(row: ContactRow) -> None:

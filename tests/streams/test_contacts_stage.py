@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +31,11 @@ from records import (
 )
 
 from events.envelope import Envelope
+from events.errors import InvalidRecord
 from events.rows import ContactRow
 from events.topics import CONTACTS, DEAD_LETTERS, DELIVERIES
+from mappings.rules import load
+from streams.stages import contacts as contacts_module
 from streams.stages.contacts import Contacts
 from streams.stages.stage import Step
 
@@ -80,12 +85,53 @@ def test_a_user_is_handed_on_by_its_customer_id(stage: Contact) -> None:
     assert user(step)["u_n"] == "Name c1"
 
 
+def test_a_chunk_has_one_version_of_the_mapping() -> None:
+    """However many events it has; a changed mapping takes over at its edge."""
+    in_force = iter([RULES, replace(RULES, version="next")])
+    stage = OneStage(Contacts(lambda *_: next(in_force)))
+    chunks = [[record_of(contact_updated(one, at=1), one) for one in names] for names in ("abc", "de")]
+    versions = [[one.mapping_version for one in delivered(stage.take(*chunk))] for chunk in chunks]
+    assert versions == [[RULES.version] * 3, ["next"] * 2]
+
+
 def test_a_user_that_stays_as_it_was_is_not_sent_again(stage: Contact) -> None:
     stage.hear(contact_updated(at=1))
     step = stage.hear(contact_updated(at=2, workspace_id="ws2", owner_id=7))
     assert step.out == []
     assert step.counts["user_unchanged"] == 1
     assert user(stage.hear(contact_updated(at=3, name="Ada")))["u_n"] == "Ada"
+
+
+def test_what_is_told_of_the_moment_alone_makes_no_later_update(stage: Contact) -> None:
+    """Neither is sent again: MoEngage keeps what it was told."""
+    gone = {"type": "contact", "id": "c1", "external_id": "user-c1", "archived": True}
+    tag = {"type": "contact_tag", "tag": {"id": "3", "name": "VIP"}, "contact": contact(at=2)}
+    stage.hear(contact_updated(at=1))
+    assert user(stage.hear(webhook("contact.archived", gone, at=2)))["intercom_archived"] is True
+    assert stage.hear(contact_updated(at=3)).out == []
+    assert "intercom_last_tag_added" in user(
+        stage.hear(webhook("contact.user.tag.created", tag | {"contact": contact(at=4)}, at=4))
+    )
+    assert stage.hear(contact_updated(at=5)).counts["user_unchanged"] == 1
+    assert user(stage.hear(contact_updated(at=6, name="Ada")))["u_n"] == "Ada"
+    assert user(stage.hear(contact_updated(at=7)))["u_n"] == "Name c1"
+
+
+def test_what_the_moment_alone_changed_is_put_right_by_the_next_update(tmp_path: Path) -> None:
+    rules = """
+rules:
+  - {when: contact, user: true, attributes: {u_n: contact.name, mood: {value: fine}}}
+  - {when: contact_archived, user: true, attributes: {mood: {value: gone}}}
+"""
+    (tmp_path / "own.yaml").write_text(rules)
+    own = load(tmp_path)
+    stage = OneStage(Contacts(lambda *_: own))
+    gone = webhook("contact.archived", {"type": "contact", "id": "c1", "archived": True}, at=2)
+    moods = [
+        user(stage.take(record_of(told)))["mood"]
+        for told in (contact_updated(at=1), gone, contact_updated(at=3))
+    ]
+    assert moods == ["fine", "gone", "fine"]
 
 
 def test_a_field_told_as_null_is_no_more_sent(stage: Contact) -> None:
@@ -194,6 +240,7 @@ def test_an_archived_contact_stays_known(stage: Contact) -> None:
     item = {"type": "contact", "id": "c1", "external_id": "user-c1", "archived": True}
     stage.hear(webhook("contact.archived", item, at=5))
     assert stage.row.profile["name"] == "Name c1"
+    assert "archived" not in stage.row.profile  # nothing would say that it came back
     assert not stage.row.deleted
 
 
@@ -294,7 +341,7 @@ def test_a_ticket_and_its_moves_become_events(stage: Contact) -> None:
     assert (event["customer_id"], action["action"]) == ("user-c1", "ticket_state_changed")
     told = action["attributes"]
     assert (told["state_from"], told["state_to"]) == ("submitted", "in_progress")
-    assert told["seconds_in_previous_state"] == 60
+    assert told["seconds_in_previous_state"] == 61  # since it was made
     assert told["ticket_number"] == "42"
     assert delivered(step)[0].occurred_at == ms(61)
 
@@ -437,6 +484,38 @@ def test_poison_becomes_a_dead_letter_and_leaves_the_row_alone(stage: Contact) -
     assert {dict(letter.headers)["dead_letter.failed_at"] for letter in letters} == {b"%d" % NOW_MS}
     assert stage.rows.get(b"c1") is None
     assert len(delivered(stage.hear(event))) == 1  # it was no duplicate
+
+
+def test_what_is_refused_half_way_leaves_no_trace_and_acts_when_it_comes_again(
+    monkeypatch: pytest.MonkeyPatch, stage: Contact
+) -> None:
+    """A redrive of it must be no duplicate, and its user no user that was sent already."""
+    first = contact_updated(at=1)
+    poison = contact_updated(at=2, name="Ada", companies=["k1"])
+    moved = ticket("resolved", at=3, parts=[moved_part("submitted", "resolved", 3)])
+    last = webhook("ticket.state.updated", moved, at=3)
+    without = Contact()
+    without.hear(first, last)
+
+    def refusing(rules: Any, moment: Any, changes: Any) -> Any:
+        elements = map_moment(rules, moment, changes)
+        if moment.envelope.event_id == poison.event_id:
+            list(elements)
+            raise InvalidRecord("told to")
+        return elements
+
+    map_moment = contacts_module.map_moment
+    monkeypatch.setattr(contacts_module, "map_moment", refusing)
+    step = stage.hear(first, poison, last)
+    assert len(to(step, DEAD_LETTERS)) == 1
+    assert told_companies(step) == []
+    assert stage.row == without.row
+
+    monkeypatch.undo()
+    again = stage.hear(poison)
+    assert user(again)["u_n"] == "Ada"
+    assert told_companies(again) == [("k1", "c1", True)]
+    assert stage.hear(poison).counts["duplicates"] == 1
 
 
 def test_a_mapping_that_raises_stops_the_stage(monkeypatch: pytest.MonkeyPatch, stage: Contact) -> None:

@@ -135,6 +135,21 @@ def test_the_primary_company_is_the_same_in_any_order() -> None:
     assert primary == ["Other", "Other"]
 
 
+def test_a_newer_list_also_counts_for_a_company_that_comes_up_later() -> None:
+    """Joined, left, joined again; the list that no longer has the company comes first of all."""
+    pipeline = Pipeline()
+    pipeline.feed([company_updated("k1", at=1), contact_updated(at=1)])
+    pipeline.feed(
+        [
+            contact_updated(at=40, companies=[]),
+            detached(contact(at=20, companies=["k1"]), company("k1", at=1), at=20),
+            attached(contact(at=30, companies=["k1"]), company("k1", at=1), at=30),
+        ]
+    )
+    pipeline.run()
+    assert pipeline.users()["user-c1"]["company_count"] == 0
+
+
 # -- a small world ------------------------------------------------------------------------------
 
 

@@ -61,6 +61,11 @@ def test_the_shipped_rules_do_what_they_say(result: TestResult) -> None:
     assert result.passed, "\n".join(result.difference)
 
 
+def test_the_shipped_tests_hold_whatever_the_settings_are() -> None:
+    results = run_tests(None, identity=("email",), merges="off", deletes=True)
+    assert all(result.passed for result in results)
+
+
 def test_a_rehearsal_tells_which_payload_it_was() -> None:
     told = envelopes([PERSON_TOLD, TICKET_TOLD, PERSON_TOLD, ATTACHED, RENAMED])
     found = [(one.payload, one.customer_id, type(one.element)) for one in rehearse(RULES, told)]
