@@ -5,7 +5,15 @@ Times are seconds of any clock that does not go back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from math import inf
+
+from moengage.limits import (
+    BULK_EVENTS_PER_MINUTE,
+    BULK_USERS_PER_MINUTE,
+    CUSTOMER_PER_MINUTE,
+)
 
 #: A minute's worth is spread over this many seconds, and what one of them leaves over may be caught up.
 _WINDOW_S, _BURST_S = 61.0, 1.0
@@ -15,6 +23,29 @@ _HEADROOM = 0.98
 _CUT, _CUT_EVERY_S, _FLOOR = 0.75, 1.0, 0.02
 #: How much of the limit comes back in a minute without such an answer.
 _RAISE_PER_MINUTE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Elements a minute: users and events of a workspace, and both of one customer id; 0 is no limit."""
+
+    users_per_minute: int = BULK_USERS_PER_MINUTE
+    events_per_minute: int = BULK_EVENTS_PER_MINUTE
+    customer_per_minute: int = CUSTOMER_PER_MINUTE
+
+    @classmethod
+    def least(cls, all_of: Iterable[Rates]) -> Rates:
+        """What keeps to all of them."""
+        rates = list(all_of)
+        return cls(
+            _least(one.users_per_minute for one in rates),
+            _least(one.events_per_minute for one in rates),
+            _least(one.customer_per_minute for one in rates),
+        )
+
+
+def _least(limits: Iterable[int]) -> int:
+    return min((limit for limit in limits if limit), default=0)
 
 
 class Budget:

@@ -79,8 +79,11 @@ async def work(run: Run, stop: asyncio.Event, ready: Ready) -> None:
     async def deliver(stream: Any) -> None:
         batches: AsyncIterable[list[bytes]] = stream.take(limits.max_elements, within=limits.linger_s)
         async for bodies in batches:
-            while (await client.transition(bodies)).verdict is not Verdict.ACCEPTED:
-                await asyncio.sleep(1.0)
+            while True:
+                answer = await client.transition(bodies)
+                if answer.verdict is Verdict.ACCEPTED:
+                    break
+                await asyncio.sleep(answer.wait_s or 1.0)
 
     app.finalize()
     await app.start()

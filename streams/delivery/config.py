@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from moengage.brake import BrakeLimits
-from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE, MAX_BULK_BYTES
+from moengage.budgets import Rates
+from moengage.limits import MAX_BULK_BYTES
 from moengage.retry import DEFAULT_POLICY, RetryPolicy
 from streams.delivery.scheduler import Limits
 
@@ -18,10 +20,9 @@ AFTER_REFUSAL: tuple[AfterRefusal, ...] = get_args(AfterRefusal)
 
 @dataclass(frozen=True, slots=True)
 class DeliverConfig:
-    """Bounds of a request and of what is out (scheduler.Limits), and what MoEngage allows.
+    """Bounds of a request and of what is out (scheduler.Limits), and how MoEngage is treated.
 
-    ``users_per_minute`` and ``events_per_minute`` are the whole workspace's, ``customer_per_minute`` is
-    of one customer id; 0 is no limit.
+    ``rates`` are by configuration; one that is not there has MoEngage's own limits.
     """
 
     max_elements: int = 100
@@ -29,9 +30,7 @@ class DeliverConfig:
     linger_s: float = 0.05
     in_flight: int = 4
     max_attempts: int = 0
-    users_per_minute: int = BULK_USERS_PER_MINUTE
-    events_per_minute: int = BULK_EVENTS_PER_MINUTE
-    customer_per_minute: int = 5000
+    rates: Mapping[str, Rates] = field(default_factory=dict)
     after_refusal: AfterRefusal = "go_on"
     brake: BrakeLimits = field(default_factory=BrakeLimits)
     retry: RetryPolicy = DEFAULT_POLICY

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from moengage.answers import Answer
+from moengage.budgets import Rates
 from moengage.client import Calls
 from moengage.fair_use import FairUse
 from moengage.workspace import Workspace
@@ -26,13 +27,14 @@ class Target:
         self.names = tuple(names)
         self.client = client
         self.parking = Parking(scope, active=config.after_refusal == "park")
+        rates = Rates.least(config.rates.get(name, Rates()) for name in names)
         self._workspace = Workspace(
-            users_per_minute=config.users_per_minute,
-            events_per_minute=config.events_per_minute,
+            users_per_minute=rates.users_per_minute,
+            events_per_minute=rates.events_per_minute,
             brake=config.brake,
             policy=config.retry,
         )
-        fair_use = FairUse(config.customer_per_minute)
+        fair_use = FairUse(rates.customer_per_minute)
         self.scheduler = Scheduler(config.limits(), self._workspace, fair_use, self.parking, config.retry)
         self._metrics = metrics
         self._told = ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moengage.budgets import Budget
+from moengage.budgets import Budget, Rates
 
 
 def spend(budget: Budget, request: int, seconds: float, *, begin: float = 0.0) -> list[float]:
@@ -78,3 +78,8 @@ def test_the_rate_has_a_floor() -> None:
     for second in range(100):
         budget.exceeded(float(second))
     assert budget.per_minute >= 20
+
+
+def test_two_configurations_of_a_workspace_keep_to_the_lower_limits() -> None:
+    assert Rates.least([Rates(100, 0, 5), Rates(50, 200, 0)]) == Rates(50, 200, 5)
+    assert Rates.least([Rates(0, 0, 0)]) == Rates(0, 0, 0)

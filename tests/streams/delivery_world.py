@@ -20,6 +20,7 @@ from events.keys import partition_for
 from events.topics import DELIVERIES
 from moengage.answers import Answer, Verdict
 from moengage.brake import BrakeLimits
+from moengage.budgets import Rates
 from moengage.retry import RetryPolicy
 from streams.chunks import Chunk, Ledger, Place
 from streams.delivery.config import DeliverConfig
@@ -241,9 +242,9 @@ class Worker:
         self.life = world.lives
         world.lives += 1
         config = {
-            "max_elements": 3, "linger_s": 0.05, "in_flight": 2, "users_per_minute": 0,
-            "events_per_minute": 0, "customer_per_minute": 0, "brake": BrakeLimits(run=0),
-            "retry": RetryPolicy(base_s=0.2, cap_s=5.0, pause_s=1.0), **world.plan.config,
+            "max_elements": 3, "linger_s": 0.05, "in_flight": 2, "rates": {"default": Rates(0, 0, 0)},
+            "brake": BrakeLimits(run=0), "retry": RetryPolicy(base_s=0.2, cap_s=5.0, pause_s=1.0),
+            **world.plan.config,
         }  # fmt: skip
         self.deliver = Deliver(
             {"default": Client(world, self.life)}, self, self, DeliverConfig(**config), parked=self,

@@ -20,6 +20,7 @@ from events.topics import DELIVERIES
 from moengage.answers import Answer, Verdict
 from moengage.bodies import transition
 from moengage.brake import BrakeLimits
+from moengage.budgets import Rates
 from moengage.retry import RetryPolicy
 from streams.chunks import Chunk, Ledger, Place
 from streams.delivery.config import DeliverConfig
@@ -762,7 +763,8 @@ async def test_a_brake_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_budgets_are_this_workers_share() -> None:
-    async with running(users_per_minute=600, events_per_minute=0) as bench:
+    rates = {"default": Rates(600, 0, 0)}
+    async with running(rates=rates) as bench:
         bench.deliver.set_share(0.25)
         gauge = "moebridge_delivery_budget_per_minute"
         assert bench.metric(gauge, config="default", kind="user") == 150

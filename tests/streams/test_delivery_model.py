@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from virtual_time import run
 
+from moengage.budgets import Rates
+
 EXAMPLES = int(os.environ.get("MOEBRIDGE_TEST_SCHEDULES", "1000"))
 CHECKED = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow],
@@ -53,8 +55,7 @@ def plans(draw: st.DrawFn, **config: Any) -> Plan:
         {
             "max_elements": draw(st.integers(1, 6)),
             "in_flight": draw(st.integers(1, 3)),
-            "customer_per_minute": draw(st.sampled_from([0, 2])),
-            "users_per_minute": draw(st.sampled_from([0, 60])),
+            "rates": {"default": Rates(draw(st.sampled_from([0, 60])), 0, draw(st.sampled_from([0, 2])))},
             **config,
         },
     )
