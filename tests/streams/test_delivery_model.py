@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from delivery_world import Move, Plan, Taken, Turn, Where, World, customer_at, play
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from virtual_time import run
 
 from moengage.budgets import Rates
 
-EXAMPLES = int(os.environ.get("MOEBRIDGE_TEST_SCHEDULES", "1000"))
-CHECKED = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow],
-)  # fmt: skip
+SEED = int(os.environ.get("MOEBRIDGE_TEST_FAULT_SEED", "20"))
+FEW = settings(max_examples=int(os.environ.get("MOEBRIDGE_TEST_SCHEDULES", "400")))
+MANY = settings(max_examples=int(os.environ.get("MOEBRIDGE_TEST_FAULT_SCHEDULES", "5000")))
 
 PARTITIONS = 3
 seconds = st.sampled_from([0.0, 0.01, 0.1, 0.5, 3.0])
@@ -43,8 +44,8 @@ moves = st.builds(
 def plans(draw: st.DrawFn, **config: Any) -> Plan:
     """A run in which anything happens."""
     logs = draw(st.tuples(*[st.lists(elements, max_size=14).map(tuple)] * PARTITIONS))
-    places = [(p, at) for p, log in enumerate(logs) for at in range(len(log))]
-    bad = draw(st.sets(st.sampled_from(places), max_size=4)) if places else set()
+    all_of_them = [(p, at) for p, log in enumerate(logs) for at in range(len(log))]
+    bad = draw(st.sets(st.sampled_from(all_of_them), max_size=4)) if all_of_them else set()
     return Plan(
         logs,
         frozenset(bad),
@@ -59,6 +60,16 @@ def plans(draw: st.DrawFn, **config: Any) -> Plan:
             **config,
         },
     )
+
+
+def places(plan: Plan, *kinds: str) -> set[Where]:
+    """Where the elements stand, all or those of some kinds; poison is none."""
+    return {
+        (p, at)
+        for p, log in enumerate(plan.logs)
+        for at, (_, kind) in enumerate(log)
+        if (kind in kinds if kinds else kind != "poison")
+    }
 
 
 def dead(world: World) -> set[Where]:
@@ -85,8 +96,8 @@ def check_twice(world: World, merges: set[Where]) -> None:
         before[one.where] = one
 
 
-def check_order(world: World, merges: set[Where]) -> None:
-    """Every customer's elements came in order, each for the first time; and the last one came last."""
+def misplaced(world: World, merges: set[Where]) -> list[str]:
+    """Customers whose elements did not come in order, each for the first time, and the last one last."""
     firsts: dict[str, list[Where]] = defaultdict(list)
     lasts: dict[str, Where] = {}
     for one in world.taken:
@@ -95,9 +106,14 @@ def check_order(world: World, merges: set[Where]) -> None:
         if one.where not in firsts[one.customer]:
             firsts[one.customer].append(one.where)
         lasts[one.customer] = one.where
-    for name, places in firsts.items():
-        assert places == sorted(places), f"{name}: out of order"
-        assert lasts[name] == max(places), f"{name}: something old came last"
+    return [
+        name for name, places in firsts.items() if places != sorted(places) or lasts[name] != places[-1]
+    ]
+
+
+def lost(world: World, due: set[Where]) -> set[Where]:
+    """What MoEngage should have taken, and has not."""
+    return due - {one.where for one in world.taken}
 
 
 def check_merges(world: World, merges: set[Where], good: set[Where]) -> None:
@@ -116,48 +132,95 @@ def check_merges(world: World, merges: set[Where], good: set[Where]) -> None:
         came.add(one.where)
 
 
-@CHECKED
-@given(plans())
-def test_nothing_is_lost_nothing_is_out_of_order_and_little_comes_twice(plan: Plan) -> None:
+def check(plan: Plan) -> World:
+    """Play a plan; what holds of every one."""
     world = run(play(plan))
     assert world.failures == []
     assert world.done
-    good = {
-        (p, at)
-        for p, log in enumerate(plan.logs)
-        for at, (_, kind) in enumerate(log)
-        if kind != "poison" and (p, at) not in plan.bad
-    }
-    assert good <= {one.where for one in world.taken}, "lost"
+    good = places(plan) - plan.bad
+    assert not lost(world, good), "lost"
     assert not {one.where for one in world.taken} - good, "what is bad was taken"
-    merges = {
-        (p, at) for p, log in enumerate(plan.logs) for at, (_, kind) in enumerate(log) if kind == "merge"
-    }
+    merges = places(plan, "merge")
     assert world.sent_again == [], "sent though a commit said that it was done"
     check_twice(world, merges)
-    check_order(world, merges)
+    assert not misplaced(world, merges), "out of order"
     check_merges(world, merges, good)
     assert dead(world) >= {
         (p, at) for p, at in plan.bad if plan.logs[p][at][1] not in ("poison", "merge")
     }
+    return world
 
 
-calm = st.builds(Turn, st.sampled_from(["ok", "ok", "429", "500", "timeout"]), seconds)
+def check_parked(plan: Plan, redrives: list[list[Move]]) -> World:
+    """The same with customers that are parked, and everything redriven until all is well."""
+    world = run(play(plan, redrives=[*redrives, []]))
+    assert world.failures == []
+    assert not lost(world, places(plan)), "lost"
+    refused_apart = places(plan, "merge") | (places(plan, "delete") & plan.bad)  # these park nobody
+    assert not misplaced(world, refused_apart), "out of order"
+    assert all(not rows.rows for rows in world.rows), "somebody is parked for good"
+    return world
 
 
-@CHECKED
-@given(plans(after_refusal="park"), st.lists(st.lists(moves, max_size=2), min_size=1, max_size=2))
+@FEW
+@given(plans())
+def test_nothing_is_lost_nothing_is_out_of_order_and_little_comes_twice(plan: Plan) -> None:
+    check(plan)
+
+
+redrives = st.lists(st.lists(moves, max_size=2), min_size=1, max_size=2)
+
+
+@FEW
+@given(plans(after_refusal="park"), redrives)
 def test_parked_customers_keep_their_order_over_dead_letters_and_redrives(
     plan: Plan, redrives: list[list[Move]]
 ) -> None:
-    world = run(play(plan, redrives=[*redrives, []]))
-    assert world.failures == []
-    good = {
-        (p, at) for p, log in enumerate(plan.logs) for at, (_, kind) in enumerate(log) if kind != "poison"
+    check_parked(plan, redrives)
+
+
+def tell(what: str, worlds: list[World], due: Callable[[Plan], set[Where]]) -> None:
+    """What the schedules of a run came to, all together."""
+    tally = {
+        "schedules": len(worlds),
+        "elements": sum(len(log) for world in worlds for log in world.plan.logs),
+        "calls": sum(world.calls for world in worlds),
+        "kills and moves": sum(len(world.plan.moves) for world in worlds),
+        "delivered": sum(len({one.where for one in world.taken}) for world in worlds),
+        "twice": sum(len(world.taken) - len({one.where for one in world.taken}) for world in worlds),
+        "lost": sum(len(lost(world, due(world.plan))) for world in worlds),
+        "customers out of order": sum(
+            len(misplaced(world, places(world.plan, "merge", "delete"))) for world in worlds
+        ),
     }
-    merges = {(p, at) for p, at in good if plan.logs[p][at][1] == "merge"}
-    deletes = {(p, at) for p, at in good if plan.logs[p][at][1] == "delete"}
-    assert good <= {one.where for one in world.taken}, "lost"
-    refused_apart = merges | (deletes & plan.bad)  # these park nobody
-    check_order(world, refused_apart)
-    assert all(not rows.rows for rows in world.rows), "somebody is parked for good"
+    print(f"\n{what}, seed {SEED}: " + ", ".join(f"{name} {count}" for name, count in tally.items()))
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_thousands_of_schedules() -> None:
+    worlds: list[World] = []
+
+    @seed(SEED)
+    @MANY
+    @given(plans())
+    def every(plan: Plan) -> None:
+        worlds.append(check(plan))
+
+    every()
+    tell("anything happens", worlds, lambda plan: places(plan) - plan.bad)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_thousands_of_schedules_with_parked_customers() -> None:
+    worlds: list[World] = []
+
+    @seed(SEED)
+    @MANY
+    @given(plans(after_refusal="park"), redrives)
+    def every(plan: Plan, redrives: list[list[Move]]) -> None:
+        worlds.append(check_parked(plan, redrives))
+
+    every()
+    tell("parked customers and redrives", worlds, places)
