@@ -19,7 +19,7 @@ from moebridge.errors import TopicsUnfit
 from moebridge.setting_catalogue import variable
 from moebridge.settings import ENV_PREFIX, Settings
 from moebridge.site import local_url
-from moebridge.supervision import keep_running
+from moebridge.supervision import Answers, keep_running
 from moebridge.together import together
 from moebridge.topic_admin import create_topics
 from moebridge.wiring import connection, topic_arguments
@@ -32,6 +32,9 @@ READY_S = 120.0
 STOP_INGEST_S = 20.0
 #: What a stop of the worker takes beyond ``worker.shutdown_s``.
 STOP_WORKER_S = 15.0
+
+#: How long the front door may not answer before it is killed; a worker's time is ``worker.stall_s``.
+INGEST_SILENT_S = 30.0
 
 _BROKER_LOOK_S = 0.5
 
@@ -91,9 +94,12 @@ class Installation:
 
     async def keep_running(self) -> None:
         """Start again what ends, until cancelled. Raises ProcessFailed, BrokerError."""
+        place = self._place
+        front = Answers(f"{place.ingest_url}/healthz", INGEST_SILENT_S)
+        worker = Answers(f"{place.worker_url}/healthz", place.settings.worker.stall_s)
         await together(
-            keep_running(self.ingest, before_restart=_nothing),
-            keep_running(self.worker, before_restart=self._forget_dead_workers),
+            keep_running(self.ingest, before_restart=_nothing, answers=front),
+            keep_running(self.worker, before_restart=self._forget_dead_workers, answers=worker),
             *([self._keep_broker(self._broker)] if self._broker else []),
         )
 

@@ -22,7 +22,7 @@ from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
 from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE, CUSTOMER_PER_MINUTE
 from streams.delivery.config import AfterRefusal
-from streams.failpoints import MOMENTS, Failpoints
+from streams.failpoints import ACTIONS, MOMENTS, Failpoints
 
 ENV_PREFIX = "MOEBRIDGE_"
 ENV_DELIMITER = "__"
@@ -327,6 +327,12 @@ class WorkerSettings(Section):
     shutdown_s: Annotated[float, Ge(1), Le(600)] = Field(
         default=10.0, description="How long a stop may take to finish what is in work, in seconds."
     )
+    stall_s: Annotated[float, Ge(5), Le(86_400)] = Field(
+        default=120.0,
+        description="A worker that has work and makes no progress for so many seconds, nor waits for a "
+        "known reason, is not alive: `/healthz` says 503, and a quarter of that later it ends, to be "
+        "started again. Twice `moengage.timeout_s` at least, whatever it says here.",
+    )
     instance_id: Annotated[
         str, _fits(r"[A-Za-z0-9._-]{0,200}"), Expect("up to 200 of A-Z a-z 0-9 . _ -")
     ] = Field(
@@ -343,7 +349,10 @@ class WorkerSettings(Section):
         NoDecode,
         BeforeValidator(_split),
         AfterValidator(_failpoints),
-        Expect(f"stage:moment:count, moment one of {', '.join(MOMENTS)}; several separated by commas"),
+        Expect(
+            f"stage:moment:count[:action], moment one of {', '.join(MOMENTS)}, action one of "
+            f"{', '.join(ACTIONS)}; several separated by commas"
+        ),
     ] = Field(default=(), description="Test switch: fail on purpose. Never set it in production.")
 
 

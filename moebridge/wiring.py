@@ -8,6 +8,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from events.topics import EVENTS, topic_name
 from ingest.config import IngestConfig, Senders
 from ingest.metrics import SpoolMetrics
 from ingest.publisher import KafkaPublisher, RunningPublisher
@@ -19,11 +20,12 @@ from mappings.rules import RuleSet
 from moebridge.kafka_security import security
 from moebridge.mapping_reload import Mappings, checked_rules, rule_files
 from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
+from moebridge.watchdog import WatchConfig
 from moengage.brake import BrakeLimits
 from moengage.budgets import Rates
 from moengage.client import MoEngageConfig
 from moengage.retry import RetryPolicy
-from streams.app import AppConfig
+from streams.app import AppConfig, rebalance_s
 from streams.delivery.config import DeliverConfig
 from streams.worker import WorkerConfig
 
@@ -154,6 +156,24 @@ def intercom_config(intercom: IntercomSettings) -> IntercomConfig | None:
         region=intercom.region,
         base_url=intercom.base_url,
         api_version=intercom.api_version,
+    )
+
+
+def watch_config(settings: Settings) -> WatchConfig:
+    """How the worker is watched."""
+    worker = settings.worker
+    # What is on its way to MoEngage, or gathers for it, is no standing still.
+    answer_s = max(one.moengage.timeout_s for one in settings.by_name().values())
+    least_s = 2 * max(answer_s, settings.delivery.linger_ms / 1000)
+    stall_s = max(worker.stall_s, least_s)
+    return WatchConfig(
+        stall_s=stall_s,
+        grace_s=stall_s / 4,
+        join_s=rebalance_s(worker.shutdown_s),
+        shutdown_s=worker.shutdown_s,
+        connection=connection(settings),
+        group=settings.app_id,
+        topic=topic_name(EVENTS, settings.kafka.topic_prefix),
     )
 
 

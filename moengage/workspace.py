@@ -47,17 +47,19 @@ class Workspace:
             return "MoEngage refused too many elements"
         return ""
 
+    @property
+    def closed_until(self) -> float:
+        """When the time ends, or ended, in which no request may go; minus infinity where none began."""
+        return max(self._opens_at, -inf if self.brake.tries_at is None else self.brake.tries_at)
+
     def opens_at(self, now: float, out: int) -> float:
         """When a request may go: ``now``, or later; infinity while one that is out has to answer first.
 
         ``out`` is how many are. While something is wrong, one goes at a time.
         """
-        opens_at = max(now, self._opens_at)
-        if self.brake.tries_at is not None:
-            opens_at = max(opens_at, self.brake.tries_at)
         if out and (self.paused is not None or self.brake.tries_at is not None):
             return inf
-        return opens_at
+        return max(now, self.closed_until)
 
     def sends(self, users: int, events: int, now: float) -> None:
         """A request with so many elements goes out."""

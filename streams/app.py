@@ -22,10 +22,14 @@ from streams.transport import SCHEME, ChunkSchema, register
 
 StoreKind = Literal["rocksdb", "memory"]
 
-#: A worker that is held up longer than this leaves its group and does not come back (tried with
-#: Faust 0.15.3). Backpressure from MoEngage may last for hours, so the bound is days; liveness is
-#: judged by progress instead.
-MAX_POLL_INTERVAL_S = 7 * 86_400
+#: A worker that polls less often leaves its group; Faust's default. Faust polls for partitions that have
+#: room alone, so a worker whose lanes all wait for MoEngage would leave. The transport polls for it
+#: (streams.consumer_thread.keep_polling): this is how long the event loop may be blocked.
+MAX_POLL_INTERVAL_S = 1000.0
+
+#: How long a rebalance waits for a member beyond the work in hand that it finishes, in seconds. Whoever
+#: has not joined by then is cast out, and what it did meanwhile is done twice.
+JOIN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,13 @@ class AppConfig:
     security: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def make_app(config: AppConfig) -> faust.App:
-    """A Faust app without topics, tables or agents."""
+def rebalance_s(shutdown_s: float) -> float:
+    """How long a rebalance may take, where work in hand may take ``shutdown_s``."""
+    return shutdown_s + JOIN_S
+
+
+def make_app(config: AppConfig, shutdown_s: float = 10.0) -> faust.App:
+    """A Faust app without topics, tables or agents. ``shutdown_s``: what a rebalance waits for work."""
     register()
     brokers = ";".join(f"{SCHEME}://{server.strip()}" for server in config.bootstrap_servers.split(","))
     return faust.App(
@@ -67,7 +76,9 @@ def make_app(config: AppConfig) -> faust.App:
         broker_max_poll_interval=MAX_POLL_INTERVAL_S,
         broker_session_timeout=config.session_timeout_s,
         broker_heartbeat_interval=config.session_timeout_s / 4,
-        broker_request_timeout=max(40.0, config.session_timeout_s + 5),
+        broker_rebalance_timeout=rebalance_s(shutdown_s),
+        # A join is answered when all have joined, so it may take a whole rebalance.
+        broker_request_timeout=max(40.0, config.session_timeout_s + 5, rebalance_s(shutdown_s) + 5),
         # Topics are created and checked by the command line, with what the catalogue says.
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -6,6 +6,8 @@
         ├── PublishFailed       the broker did not confirm what a stage put out
         ├── RecordTooLarge      one record alone is larger than a batch may be
         ├── PartitionMismatch   a table and its topic differ in partitions, or live on two workers
+        ├── ForeignWriter       somebody else wrote to the changelog of a partition that is ours
+        ├── WorkerStalled       the worker has work and makes no progress
         ├── DataFolderInUse     another worker holds the data folder
         ├── StageFailed         a stage raised; nothing of its chunk was acknowledged
         └── InjectedFailure     a test switch
@@ -37,6 +39,14 @@ class RecordTooLarge(PublishFailed):
 
 class PartitionMismatch(StreamsError):
     """A table's changelog and its source topic must have equal partitions, on the same worker."""
+
+
+class ForeignWriter(StreamsError):
+    """A former owner of the partition wrote to its changelog late; rows must be recovered anew."""
+
+
+class WorkerStalled(StreamsError):
+    """The worker has work and makes no progress, nor a known reason to wait (streams.progress)."""
 
 
 class DataFolderInUse(StreamsError):

@@ -20,6 +20,7 @@ CounterName = Literal[
     "moebridge_delivery_ambiguous_total",
     "moebridge_enrichment_contacts_total",
     "moebridge_enrichment_calls_total",
+    "moebridge_chunks_lost_total",
 ]
 HistogramName = Literal["moebridge_stage_group_seconds", "moebridge_end_to_end_seconds"]
 GaugeName = Literal[
@@ -28,6 +29,8 @@ GaugeName = Literal[
     "moebridge_delivery_budget_per_minute",
     "moebridge_mapping_info",
     "moebridge_mapping_refused",
+    "moebridge_worker_stalled",
+    "moebridge_worker_waiting_partitions",
 ]
 MetricName = CounterName | HistogramName | GaugeName
 
@@ -113,6 +116,15 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         "after 429s; +Inf without a limit.",
         ("config", "kind"),
     ),
+    "moebridge_chunks_lost_total": MetricSpec(
+        "Chunks or records that got lost between the consumer and their stage, and were fetched again."
+    ),
+    "moebridge_worker_stalled": MetricSpec(
+        "1 while the worker has work and makes no progress, nor a known reason to wait: it ends soon."
+    ),
+    "moebridge_worker_waiting_partitions": MetricSpec(
+        "Partitions that have work and wait for a known reason (streams.waiting).", ("reason",)
+    ),
 }
 
 
@@ -162,3 +174,10 @@ class Metrics:
     def remove(self, name: GaugeName, **labels: str) -> None:
         """Show a gauge no more under these labels."""
         self._gauges[name].remove(*(labels[label] for label in CATALOGUE[name].labels))
+
+    def set_by(self, name: GaugeName, label: str, values: Mapping[str, float]) -> None:
+        """Set a gauge with one label to these values, by the label's value, and to no others."""
+        gauge = self._gauges[name]
+        gauge.clear()
+        for value_of_label, value in values.items():
+            gauge.labels(**{label: value_of_label}).set(value)

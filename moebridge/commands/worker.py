@@ -20,9 +20,9 @@ from moebridge.mapping_reload import MappingReload, Mappings
 from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
-from moebridge.site import serving
 from moebridge.stopping import has_terminal, stop_on_signals, stop_with_parent
-from moebridge.wiring import mappings, worker_config
+from moebridge.watchdog import Watchdog, watching
+from moebridge.wiring import mappings, watch_config, worker_config
 from moebridge.worker_site import create_app
 from streams.worker import Worker
 
@@ -55,14 +55,22 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     ProcessCollector(registry=registry)
     running = Worker(worker_config(settings, in_force), registry)
     reload = MappingReload(in_force, running.metrics, now_ms=lambda: time.time_ns() // 1_000_000)
-    site = create_app(registry, lambda: running.ready, in_force.document)
+    watchdog = Watchdog(running, watch_config(settings), asyncio.get_running_loop())
+    site = create_app(
+        registry,
+        lambda: running.ready,
+        lambda: watchdog.verdict,
+        in_force.document,
+        lambda: running.troubles,
+    )
     address = settings.worker.http_host, settings.worker.http_port
     with (
         stop_on_signals(on_hangup=None if has_terminal() else reload.ask) as stop,
         stop_with_parent(stop, parent),
     ):
         async with (
-            serving(site, *address, "worker.http_port") as url,
+            watching(watchdog, site, *address, "worker.http_port") as url,
+            stopping_in_time(watchdog, stop),
             _meanwhile(reload.run(), stop),
         ):
             log.info("metrics and readiness at %s", url)
@@ -82,3 +90,19 @@ async def _meanwhile(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> As
         await asyncio.wait({task})
     if not task.cancelled():
         await task
+
+
+@asynccontextmanager
+async def stopping_in_time(watchdog: Watchdog, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Bound what comes once ``stop`` is set, or the inside has ended."""
+
+    async def told() -> None:
+        await stop.wait()
+        watchdog.stop_in_time()
+
+    waiting = asyncio.create_task(told())
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        watchdog.stop_in_time()

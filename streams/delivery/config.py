@@ -10,7 +10,7 @@ from moengage.brake import BrakeLimits
 from moengage.budgets import Rates
 from moengage.limits import MAX_BULK_BYTES
 from moengage.retry import DEFAULT_POLICY, RetryPolicy
-from streams.delivery.scheduler import Limits
+from streams.delivery.requests import Limits
 
 #: What becomes of a customer's later elements once one was refused: they go on, or are put away too.
 AfterRefusal = Literal["go_on", "park"]
@@ -20,7 +20,7 @@ AFTER_REFUSAL: tuple[AfterRefusal, ...] = get_args(AfterRefusal)
 
 @dataclass(frozen=True, slots=True)
 class DeliverConfig:
-    """Bounds of a request and of what is out (scheduler.Limits), and how MoEngage is treated.
+    """Bounds of a request and of what is out (requests.Limits), and how MoEngage is treated.
 
     ``rates`` are by configuration; one that is not there has MoEngage's own limits.
     """

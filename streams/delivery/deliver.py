@@ -25,7 +25,7 @@ from streams.delivery.config import DeliverConfig
 from streams.delivery.element import Element
 from streams.delivery.parking import PARKED, Change
 from streams.delivery.progress import Progress
-from streams.delivery.scheduler import Request
+from streams.delivery.requests import Request
 from streams.delivery.target import Target
 from streams.failpoints import Failpoints
 from streams.metrics import Metrics
@@ -135,6 +135,15 @@ class Deliver:
         if self._driver is None:
             self._driver = self._start(self._drive())
 
+    def waiting(self) -> dict[Place, str]:
+        """The partitions that wait for a known reason (streams.waiting.Lanes)."""
+        waits: dict[Place, str] = {}
+        if self._driver is not None:
+            now = asyncio.get_running_loop().time()
+            for target in self._targets:
+                waits.update(target.scheduler.waiting(now))
+        return waits
+
     def ahead(self, place: Place) -> str:
         """What is done of a partition ahead of what can be committed, for the commit to say."""
         return self._progress.ahead(place)
@@ -181,7 +190,7 @@ class Deliver:
         while True:
             self._moved.clear()
             while self._arrived and not self._draining:
-                self._begin(self._arrived.popleft(), clock())
+                await self._begin(self._arrived.popleft(), clock())
             wakes_at = inf
             for target in self._targets:
                 while (request := target.scheduler.next(clock())) is not None:
@@ -195,8 +204,8 @@ class Deliver:
             except TimeoutError:
                 pass
 
-    def _begin(self, chunk: Chunk, now: float) -> None:
-        self._failpoints.passing(NAME, "before_step")
+    async def _begin(self, chunk: Chunk, now: float) -> None:
+        await self._failpoints.passing(NAME, "before_step")
         self._load_parked(chunk.place)
         before = set(self._progress.begin(chunk, self._source.left_off))
         bad: list[tuple[int, str]] = []
@@ -226,6 +235,7 @@ class Deliver:
     # -- requests -------------------------------------------------------------------------------
 
     async def _perform(self, target: Target, request: Request) -> None:
+        await self._source.in_group()
         void = {chunk for chunk in {e.chunk for e in request.elements} if not self._source.holds(chunk)}
         if void and not target.scheduler.leave_out(request, void):
             return  # the partition begins anew, or is somebody else's
@@ -256,15 +266,18 @@ class Deliver:
         target.tell()
         self._moved.set()
         if settled.taken:
-            self._failpoints.passing(NAME, "after_outputs")
+            await self._failpoints.passing(NAME, "after_outputs")
             await self._came_back(target, settled.taken)
             self._count_taken(settled.taken)
             self._finish(settled.taken)
         if settled.refused is not None:
-            self._failpoints.passing(NAME, "after_outputs")
+            await self._failpoints.passing(NAME, "after_outputs")
             await self._refused(target, settled.refused, answer)
 
     async def _refused(self, target: Target, element: Element, answer: Answer) -> None:
+        if not await self._ours(element.chunk):
+            target.scheduler.put_away(element)  # whoever has the partition now asks MoEngage himself
+            return
         first = element.first or answer
         letter = dead_letter(
             NAME, self._prefix, element.record, answer.message, self._now_ms(),
@@ -296,6 +309,8 @@ class Deliver:
         await self._publisher.publish([onward], self._now_ms())
 
     async def _put_away_bad(self, chunk: Chunk, bad: list[tuple[int, str]]) -> None:
+        if not await self._ours(chunk):
+            return
         now_ms = self._now_ms()
         letters = [
             dead_letter(NAME, self._prefix, chunk.records[index], reason, now_ms) for index, reason in bad
@@ -306,6 +321,11 @@ class Deliver:
         )
         self._metrics.count("moebridge_stage_records_total", len(bad), stage=NAME)
         self._advance(self._progress.mark((chunk, index) for index, _ in bad))
+
+    async def _ours(self, chunk: Chunk) -> bool:
+        """Whether the chunk is ours for certain, so that something may go out for it."""
+        await self._source.in_group()
+        return self._source.holds(chunk)
 
     async def _write(self, changes: Iterable[tuple[Element, Change | None]]) -> None:
         """Rows of parked customers: to the changelog, then to the store."""
@@ -319,6 +339,12 @@ class Deliver:
         if not by_partition or self._parked is None:
             return
         async with self._writing:
+            for partition, chunk in chunks.items():
+                if not await self._ours(chunk):
+                    del by_partition[partition]
+                    self._loaded.discard(chunk.place)  # what is known of its rows may not be so
+            if not by_partition:
+                return
             ends = await self._parked.publish_changes(by_partition, self._publisher, self._now_ms())
             for partition, end in ends.items():
                 if self._source.holds(chunks[partition]):

@@ -39,7 +39,7 @@ class Progress:
         self._chunks: dict[Place, deque[_Marks]] = {}
         self._marks: dict[Chunk, _Marks] = {}
         self._left: dict[Place, set[int]] = {}
-        self._epochs: dict[Place, int] = {}
+        self._begun: dict[Place, tuple[int, int]] = {}
 
     @property
     def chunks(self) -> list[Chunk]:
@@ -50,15 +50,18 @@ class Progress:
         """Take a chunk in; the places in it of records that were done before.
 
         With a new epoch the partition begins anew: what was in hand of it is void, and ``left_off`` tells
-        what its last commit said was done ahead.
+        what its last commit said was done ahead. So it does with a new turn within an epoch; then the
+        log may have been cut, and its offsets be those of other records, so nothing counts as done.
         """
         place = chunk.place
-        if self._epochs.get(place) != chunk.epoch:
-            self._epochs[place] = chunk.epoch
+        epoch, turn = self._begun.get(place, (None, 0))
+        if (epoch, turn) != (chunk.epoch, chunk.turn):
+            self._begun[place] = chunk.epoch, chunk.turn
             for marks in self._chunks.get(place, ()):
                 del self._marks[marks.chunk]
             self._chunks[place] = deque()
-            self._left[place] = set(read_ahead(left_off(place)))
+            ahead = read_ahead(left_off(place)) if epoch != chunk.epoch and not chunk.turn else ()
+            self._left[place] = set(ahead)
         marks = _Marks(chunk)
         self._chunks[place].append(marks)
         self._marks[chunk] = marks
@@ -116,7 +119,7 @@ class Progress:
         self._chunks.clear()
         self._marks.clear()
         self._left.clear()
-        self._epochs.clear()
+        self._begun.clear()
 
 
 def _done(marks: _Marks) -> Iterable[int]:

@@ -17,94 +17,24 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from math import inf
-from typing import Literal
 
 from moengage.answers import Answer, Verdict
 from moengage.bodies import FRAME_BYTES, SEPARATOR_BYTES
-from moengage.errors import InvalidConfig
 from moengage.fair_use import FairUse
 from moengage.retry import DEFAULT_POLICY, RetryPolicy
 from moengage.workspace import Workspace
-from streams.chunks import Chunk
+from streams.chunks import Chunk, Place
 from streams.delivery.element import Element
 from streams.delivery.parking import Parking
-
-#: ``bulk``, ``merge`` and ``delete`` are MoEngage's calls; ``pass_on`` publishes a merge anew under the
-#: other customer id, ``park`` puts away what came behind a refused element.
-Call = Literal["bulk", "merge", "delete", "pass_on", "park"]
+from streams.delivery.requests import Batch, Call, Limits, Request, Settled
+from streams.waiting import ATTEMPT_S, BRAKED, BUDGET, FAIR_USE, IN_PARTS, MOENGAGE
 
 _TOGETHER: frozenset[Call] = frozenset({"bulk", "park"})
 
 #: After so many passing faults a request is taken apart, if others were taken meanwhile.
 _APART_AFTER = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """A request goes out at ``max_elements``, at ``max_bytes``, or ``linger_s`` after its first element.
-
-    ``in_flight``: requests that are out at once, and batches that are neither taken nor taken apart to
-    the customers that hold them up. ``max_attempts``: tries for an element that fails alone, while others
-    are taken, before it counts as refused; 0: no end. Raises InvalidConfig.
-    """
-
-    max_elements: int = 100
-    max_bytes: int = 100_000
-    linger_s: float = 0.05
-    in_flight: int = 4
-    max_attempts: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("max_elements", 1), ("max_bytes", 1), ("in_flight", 1), ("max_attempts", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise InvalidConfig(name, f"expected {least} or more, got {value}")
-        if not self.linger_s >= 0:
-            raise InvalidConfig("linger_s", f"expected 0 or more, got {self.linger_s}")
-
-
-class Batch:
-    """What went out together first; ``parts`` of it are neither settled nor wait alone."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self) -> None:
-        self.parts = 1
-
-
-class Request:
-    """One request: elements in order, of customers that have nothing else on its way."""
-
-    __slots__ = (
-        "alone", "batch", "call", "elements", "events", "failures", "kept", "taken_before", "users",
-    )  # fmt: skip
-
-    def __init__(self, call: Call, elements: list[Element], batch: Batch) -> None:
-        self.call = call
-        self.elements = elements
-        self.batch = batch
-        self.failures = 0
-        self.taken_before = 0  # how many requests were taken before this one failed first
-        self.alone = False  # one element that is no part of its batch any more: it fails, or is kept
-        self.kept = False  # it was refused, and the brake applied
-        self.events = sum(element.kind == "event" for element in elements)
-        self.users = len(elements) - self.events
-
-    @property
-    def is_moengages(self) -> bool:
-        """Whether it is a call of MoEngage's; else something is to be published."""
-        return self.call in ("bulk", "merge", "delete")
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What an answer came to: elements that MoEngage took, and at most one that it never will."""
-
-    taken: Sequence[Element] = ()
-    refused: Element | None = None
 
 
 _NOTHING = Settled()
@@ -141,12 +71,16 @@ class Scheduler:
         self._batches = 0  # with parts
         self._taken = 0
         self._sequence = 0
-        #: Requests that are out.
-        self.out = 0
+        self._sent: set[Request] = set()
         #: When ``next`` may have something though nothing happened; infinity for never.
         self.wakes_at = inf
         #: Send nothing more: what is out is the last.
         self.draining = False
+
+    @property
+    def out(self) -> int:
+        """Requests that are out."""
+        return len(self._sent)
 
     def add(self, element: Element) -> None:
         """Take an element in, behind all that came before."""
@@ -171,7 +105,8 @@ class Scheduler:
                 if waiting:
                     self._later(waiting[0][0])
             return None
-        self.out += 1
+        request.since = now
+        self._sent.add(request)
         if request.is_moengages:
             self.workspace.sends(request.users, request.events, now)
         return request
@@ -181,7 +116,8 @@ class Scheduler:
 
         What is taken is settled. What is refused is, once ``put_away`` was called for it.
         """
-        self.out -= 1
+        self._sent.discard(request)
+        request.since = now
         self.workspace.hears(answer, request.users, request.events, now, random)
         if answer.verdict is Verdict.ACCEPTED:
             self._taken += 1
@@ -199,14 +135,14 @@ class Scheduler:
                 self._parts.appendleft(request)
                 return _NOTHING
             case _ if len(request.elements) > 1:
-                self._split(request)
+                self._split(request, now)
                 return _NOTHING
             case _:
                 return self._refused(request, now)
 
     def published(self, request: Request) -> None:
         """A request that was no call of MoEngage's is done."""
-        self.out -= 1
+        self._sent.discard(request)
         self._end(request)
 
     def leave_out(self, request: Request, void: Collection[Chunk]) -> bool:
@@ -225,11 +161,64 @@ class Scheduler:
         """A refused element is among the dead letters: its customer's later ones may go on."""
         self._free(element.customer)
 
+    def waiting(self, now: float) -> dict[Place, str]:
+        """For what known reasons elements wait, by partition (streams.waiting).
+
+        A reason counts until it should have ended, and for one attempt more.
+        """
+        waits: dict[Place, str] = {}
+
+        def wait(elements: Iterable[Element], reason: str, until: float) -> None:
+            if now < until + ATTEMPT_S:
+                for element in elements:
+                    waits.setdefault(element.chunk.place, reason)
+
+        for at, _, request in self._held:
+            wait(request.elements, MOENGAGE[Verdict.AGAIN], at)
+        for request in self._sent:
+            if request.failures:
+                wait(request.elements, MOENGAGE[Verdict.AGAIN], request.since)
+        for request in (*self._sent, *self._parts):
+            if request.batch.apart:
+                wait(request.elements, IN_PARTS, request.since)
+        for at, customer in self._resting:
+            wait(self._behind.get(customer, ()), FAIR_USE, at)
+        if whole := self._for_all(now):
+            wait(self._all(), *whole)
+        return waits
+
     # -- what to send ---------------------------------------------------------------------------
 
     @property
     def _braked(self) -> bool:
         return self.workspace.brake.tries_at is not None
+
+    def _for_all(self, now: float) -> tuple[str, float] | None:
+        """What holds up everything, and until when; None: nothing does."""
+        workspace = self.workspace
+        until = max([workspace.closed_until, *(request.since for request in self._sent)])
+        if workspace.paused is not None:
+            return MOENGAGE[Verdict.PAUSE], until
+        if self._braked:
+            return BRAKED, until
+        if workspace.closed_until > now:
+            return MOENGAGE[Verdict.WAIT], workspace.closed_until
+        if self._batches >= self._limits.in_flight:
+            failing = [at for at, _, _ in self._held]
+            failing += [request.since for request in self._sent if request.failures]
+            if failing:
+                return MOENGAGE[Verdict.AGAIN], max(failing)
+        ready_at = max(workspace.users.ready_at(now), workspace.events.ready_at(now))
+        return (BUDGET, ready_at) if ready_at > now else None
+
+    def _all(self) -> Iterable[Element]:
+        """Every element in hand."""
+        yield from self._fresh
+        yield from self._freed
+        for behind in self._behind.values():
+            yield from behind
+        for request in (*self._sent, *self._parts, *(held for _, _, held in self._held)):
+            yield from request.elements
 
     def _later(self, at: float) -> None:
         self.wakes_at = min(self.wakes_at, at)
@@ -340,7 +329,7 @@ class Scheduler:
         request.failures += 1
         if self._taken > request.taken_before:  # it is not that nothing is taken
             if len(request.elements) > 1 and request.failures >= _APART_AFTER:
-                self._split(request)
+                self._split(request, now)
                 return _NOTHING
             if len(request.elements) == 1:
                 self._leave_batch(request)
@@ -360,7 +349,7 @@ class Scheduler:
             return _NOTHING
         return Settled(refused=request.elements[0])
 
-    def _split(self, request: Request) -> None:
+    def _split(self, request: Request, now: float) -> None:
         """Halves, to be sent at once; of the second only whoever is not in the first, too."""
         half = len(request.elements) // 2
         left, right = request.elements[:half], request.elements[half:]
@@ -371,10 +360,11 @@ class Scheduler:
                 self._behind.setdefault(element.customer, deque()).appendleft(element)
         halves = [Request(request.call, part, request.batch) for part in (left, apart) if part]
         for part in halves:
-            part.failures = max(
-                0, request.failures - 1
-            )  # where it failed, a half that fails goes apart too
+            # Where it failed, a half that fails goes apart too.
+            part.failures = max(0, request.failures - 1)
             part.taken_before = self._taken
+            part.since = now
+        request.batch.apart = True
         request.batch.parts += len(halves) - 1
         self._parts.extendleft(reversed(halves))
 

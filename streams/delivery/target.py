@@ -12,7 +12,8 @@ from moengage.fair_use import FairUse
 from moengage.workspace import Workspace
 from streams.delivery.config import DeliverConfig
 from streams.delivery.parking import Parking
-from streams.delivery.scheduler import Request, Scheduler
+from streams.delivery.requests import Request
+from streams.delivery.scheduler import Scheduler
 from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)

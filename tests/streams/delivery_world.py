@@ -260,6 +260,9 @@ class Worker:
     def holds(self, chunk: Chunk) -> bool:
         return self._ledger.holds(chunk)
 
+    async def in_group(self) -> None:
+        await asyncio.sleep(0)
+
     def advance(self, chunk: Chunk, offset: int) -> None:
         if not self._ledger.advance(chunk, offset):
             return

@@ -111,6 +111,9 @@ class Bench:
     def holds(self, chunk: Chunk) -> bool:
         return self.ledger.holds(chunk)
 
+    async def in_group(self) -> None:
+        pass
+
     def advance(self, chunk: Chunk, offset: int) -> None:
         assert self.ledger.advance(chunk, offset)
         self._note(f"done {chunk.place.partition}:{offset}")

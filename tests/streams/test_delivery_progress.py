@@ -16,8 +16,9 @@ from streams.delivery.progress import MAX_AHEAD_BYTES, Progress, read_ahead, wri
 PLACE = Place(DELIVERIES, 0)
 
 
-def chunk(*offsets: int, epoch: int = 1) -> Chunk:
-    return Chunk(PLACE, [Record(DELIVERIES, 0, offset, b"k", b"v") for offset in offsets], epoch)
+def chunk(*offsets: int, epoch: int = 1, turn: int = 0) -> Chunk:
+    records = [Record(DELIVERIES, 0, offset, b"k", b"v") for offset in offsets]
+    return Chunk(PLACE, records, epoch, turn)
 
 
 def nothing(place: Place) -> str:
@@ -45,6 +46,15 @@ def test_a_new_epoch_begins_anew() -> None:
     assert progress.begin(new, lambda place: write_ahead([2])) == [2]
     assert progress.mark([(old, 0)]) == set()
     assert progress.advance(PLACE) == []
+    assert progress.chunks == [new]
+
+
+def test_with_a_new_turn_a_partition_begins_anew_and_nothing_of_it_is_done() -> None:
+    """The log may have been cut: the same offsets may be other records now."""
+    progress, old, new = Progress(), chunk(0, 1), chunk(0, 1, 2, turn=1)
+    progress.begin(old, lambda place: write_ahead([1, 2]))
+    assert progress.begin(new, lambda place: write_ahead([1, 2])) == []
+    assert progress.mark([(old, 0)]) == set()
     assert progress.chunks == [new]
 
 

@@ -19,7 +19,9 @@ from moengage.workspace import Workspace
 from streams.chunks import Chunk, Place
 from streams.delivery.element import Element
 from streams.delivery.parking import Parking
-from streams.delivery.scheduler import Limits, Request, Scheduler
+from streams.delivery.requests import Limits, Request
+from streams.delivery.scheduler import Scheduler
+from streams.waiting import BUDGET, MOENGAGE
 
 TAKEN = Answer(Verdict.ACCEPTED, 200)
 BAD = Answer(Verdict.BISECT, 400)
@@ -347,3 +349,36 @@ def test_refused_merges_do_not_count() -> None:
     desk.add("a b", kind="merge")
     assert [desk.send(BAD), desk.send(BAD)] == ["a1", "b2"]
     assert desk.workspace.trouble == ""
+
+
+# -- what it waits for ----------------------------------------------------------------------------
+
+
+def test_a_reason_to_wait_counts_until_it_should_have_ended_and_for_one_attempt_more() -> None:
+    place = Place(DELIVERIES, 0)
+    desk = Desk(max_elements=1)
+    desk.add("a")
+    assert desk.scheduler.waiting(0.0) == {}
+    desk.send(DOWN)  # for a second
+    for now, reasons in [
+        (0.5, {place: MOENGAGE[Verdict.AGAIN]}),
+        (60.9, {place: MOENGAGE[Verdict.AGAIN]}),
+    ]:
+        assert desk.scheduler.waiting(now) == reasons
+    assert desk.scheduler.waiting(61.1) == {}
+
+
+def test_a_closed_workspace_is_a_reason_no_longer_than_it_is_tried_again() -> None:
+    place = Place(DELIVERIES, 0)
+    desk = Desk(max_elements=1)
+    desk.add("a b")
+    desk.send(Answer(Verdict.PAUSE, 401))  # for 15 s
+    assert desk.scheduler.waiting(70.0) == {place: MOENGAGE[Verdict.PAUSE]}
+    assert desk.scheduler.waiting(80.0) == {}
+
+
+def test_a_budget_that_is_used_up_is_a_reason() -> None:
+    desk = Desk(max_elements=100, users=60)
+    desk.add(" ".join(f"c{n}" for n in range(101)))
+    desk.send()
+    assert desk.scheduler.waiting(1.0) == {Place(DELIVERIES, 0): BUDGET}
