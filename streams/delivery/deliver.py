@@ -285,20 +285,20 @@ class Deliver:
             first_status=first.status, first_message=first.message,
         )  # fmt: skip
         await self._publisher.publish([letter], self._now_ms())
-        await self._write([(element, target.parking.put_away(element, refused=True))])
+        await self._write(target, [(element, target.parking.put_away(element, refused=True))])
         target.scheduler.put_away(element)
         self._count_settled([element], "refused")
         self._finish([element])
 
     async def _came_back(self, target: Target, elements: Iterable[Element]) -> None:
         if target.parking:
-            await self._write([(e, target.parking.taken(e)) for e in elements if e.run])
+            await self._write(target, [(e, target.parking.taken(e)) for e in elements if e.run])
 
     async def _park(self, target: Target, elements: list[Element]) -> None:
         now_ms = self._now_ms()
         letters = [dead_letter(NAME, self._prefix, e.record, PARKED, now_ms) for e in elements]
         await self._publisher.publish(letters, now_ms)
-        await self._write([(e, target.parking.put_away(e, refused=False)) for e in elements])
+        await self._write(target, [(e, target.parking.put_away(e, refused=False)) for e in elements])
         self._count_settled(elements, "parked")
 
     async def _pass_on(self, element: Element) -> None:
@@ -327,24 +327,25 @@ class Deliver:
         await self._source.in_group()
         return self._source.holds(chunk)
 
-    async def _write(self, changes: Iterable[tuple[Element, Change | None]]) -> None:
+    async def _write(self, target: Target, changes: Iterable[tuple[Element, Change | None]]) -> None:
         """Rows of parked customers: to the changelog, then to the store."""
+        if self._parked is None:
+            return
         by_partition: dict[int, dict[bytes, bytes | None]] = {}
         chunks: dict[int, Chunk] = {}
         for element, change in changes:
-            if change is not None:
-                partition = element.chunk.place.partition
-                by_partition.setdefault(partition, {})[change[0]] = change[1]
+            if change is None:
+                continue
+            key, row = change
+            partition = element.chunk.place.partition
+            if await self._ours(element.chunk):
+                by_partition.setdefault(partition, {})[key] = row
                 chunks[partition] = element.chunk
-        if not by_partition or self._parked is None:
+            else:  # it comes again, here or elsewhere, and finds what is written
+                target.parking.reset(key, self._parked.rows(partition).get(key))
+        if not by_partition:
             return
         async with self._writing:
-            for partition, chunk in chunks.items():
-                if not await self._ours(chunk):
-                    del by_partition[partition]
-                    self._loaded.discard(chunk.place)  # what is known of its rows may not be so
-            if not by_partition:
-                return
             ends = await self._parked.publish_changes(by_partition, self._publisher, self._now_ms())
             for partition, end in ends.items():
                 if self._source.holds(chunks[partition]):

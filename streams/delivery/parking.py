@@ -85,6 +85,12 @@ class Parking:
                 if scope == self._scope:
                     self._parked[customer] = Parked(**orjson.loads(row))
 
+    def reset(self, key: bytes, row: bytes | None) -> None:
+        """A change of this row is void: it is as it is written."""
+        self._parked.pop(split_scope(key.decode())[1], None)
+        if row is not None:
+            self.load([(key, row)])
+
     def clear(self) -> None:
         """The partitions are gone."""
         self._parked.clear()

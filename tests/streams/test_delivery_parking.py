@@ -83,3 +83,15 @@ def test_rows_bring_it_back_each_to_its_workspace() -> None:
     assert not again.stops(element("of False", 6))
     again.clear()
     assert not again
+
+
+def test_a_change_that_was_not_written_is_void() -> None:
+    parking = Parking(active=True)
+    key, row = parking.put_away(element("a", 5), refused=True) or (b"", None)
+    parking.taken(element("a", 9, run="r", number=5))
+    parking.reset(key, row)
+    assert parking.stops(element("a", 11))
+    assert parking.taken(element("a", 9, run="r", number=5)) == (key, None)
+    parking.put_away(element("a", 12), refused=True)
+    parking.reset(key, None)
+    assert not parking.stops(element("a", 13))
