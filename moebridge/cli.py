@@ -23,6 +23,7 @@ COMMANDS = (
     "ingest",
     "worker",
     "topics",
+    "dead-letters",
     "config",
     "mapping",
     "connector",

@@ -46,6 +46,11 @@ def max_message_bytes(settings: Settings) -> int:
     return 2 * max(1_000_000, settings.ingest.max_body_bytes)
 
 
+def max_batch_bytes(settings: Settings) -> int:
+    """What a batch of records may take, and one record alone."""
+    return max_message_bytes(settings) - _FRAME_BYTES
+
+
 def topic_arguments(settings: Settings) -> Mapping[str, Any]:
     """Keyword arguments that topic_admin's create_topics and check_topics share."""
     return {
@@ -210,7 +215,7 @@ def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> Wor
             retry=RetryPolicy(cap_s=delivery.retry_cap_s, pause_s=delivery.pause_s),
         ),
         shutdown_s=worker.shutdown_s,
-        max_batch_bytes=max_message_bytes(settings) - _FRAME_BYTES,
+        max_batch_bytes=max_batch_bytes(settings),
         real_time_action=frozenset(n for n, one in by_name.items() if one.moengage.real_time_action),
         failpoints=worker.failpoints,
     )

@@ -35,7 +35,7 @@ from events.errors import InvalidRecord
 from events.rows import ContactRow
 from events.topics import CONTACTS, DEAD_LETTERS, DELIVERIES
 from mappings.rules import load
-from streams.stages import contacts as contacts_module
+from streams.stages import handing_on
 from streams.stages.contacts import Contacts
 from streams.stages.stage import Step
 
@@ -504,8 +504,8 @@ def test_what_is_refused_half_way_leaves_no_trace_and_acts_when_it_comes_again(
             raise InvalidRecord("told to")
         return elements
 
-    map_moment = contacts_module.map_moment
-    monkeypatch.setattr(contacts_module, "map_moment", refusing)
+    map_moment = handing_on.map_moment
+    monkeypatch.setattr(handing_on, "map_moment", refusing)
     step = stage.hear(first, poison, last)
     assert len(to(step, DEAD_LETTERS)) == 1
     assert told_companies(step) == []
@@ -522,7 +522,7 @@ def test_a_mapping_that_raises_stops_the_stage(monkeypatch: pytest.MonkeyPatch, 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("streams.stages.contacts.map_moment", broken)
+    monkeypatch.setattr("streams.stages.handing_on.map_moment", broken)
     with pytest.raises(ZeroDivisionError):
         stage.hear(contact_updated(at=1))
     assert stage.rows.rows == {}
