@@ -1,7 +1,8 @@
 """MoEngage away for many poll intervals: nobody leaves the group, nobody is replaced, all arrives.
 
 The poll interval is shortened from 1000 s to 6 s, the outage likewise from more than an hour to half a
-minute; a worker may stand still for 8 s.
+minute; a worker may stand still for 8 s. Here fetches of other topics keep a worker in its group as well;
+one that fetches nothing at all is in tests/streams/test_chunk_transport.py.
 """
 
 from __future__ import annotations
