@@ -53,6 +53,9 @@ PARTNER = "/v1/partner/intercom"
 #: front door answers for one that does not.
 GUARD_S = 0.2
 
+#: The application's metrics, for who runs it.
+METRICS = web.AppKey("metrics", IngestMetrics)
+
 _ENDPOINTS: dict[str | None, Endpoint] = {"webhook": "webhook", "partner": "partner"}
 
 
@@ -67,6 +70,7 @@ def create_app(
     metrics = IngestMetrics(registry or CollectorRegistry(), lambda: publisher.broker_up)
     door = _Door(config, publisher, now_ms, metrics)
     app = web.Application(middlewares=[door.always_answer])
+    app[METRICS] = metrics
     kinds = "|".join(sorted(PARTNER_TOPICS))
     webhook = app.router.add_resource(WEBHOOKS, name="webhook")
     webhook.add_route(hdrs.METH_HEAD, door.check)

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry
 
-from ingest.app import create_app
+from ingest.app import METRICS, create_app
 from ingest.config import IngestConfig
 from ingest.errors import CannotListen
 from ingest.publisher import RunningPublisher
@@ -46,7 +47,8 @@ async def serve(
     long again for a broker that does not answer. Raises CannotListen.
     """
     app = create_app(config, publisher, now_ms=now_ms, registry=registry)
-    log.addFilter(_without_what_was_sent)
+    not_http = _NotHttp(app[METRICS].not_http)
+    log.addFilter(not_http)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -75,14 +77,29 @@ async def serve(
             await runner.cleanup()
         finally:
             await publisher.close(FINISH_S)
+            log.removeFilter(not_http)
 
 
-def _without_what_was_sent(line: logging.LogRecord) -> bool:
-    """aiohttp logs a request that is not HTTP with the bytes in question: keep the kind of error only."""
-    if line.exc_info and line.exc_info[0]:
+class _NotHttp(logging.Filter):
+    """aiohttp logs what is no HTTP as an error, with the bytes in question.
+
+    Whoever sends it could fill the log. It is counted instead; the kind of error is logged for debugging.
+    """
+
+    def __init__(self, count: Callable[[], None]) -> None:
+        super().__init__()
+        self._count = count
+
+    def filter(self, line: logging.LogRecord) -> bool:
+        """Keep our own lines as they are."""
+        if not line.exc_info or line.exc_info[0] is None:
+            return True
         line.msg, line.args = f"{line.getMessage()}: {line.exc_info[0].__name__}", ()
+        if issubclass(line.exc_info[0], HttpProcessingError):
+            self._count()
+            line.levelno, line.levelname = logging.DEBUG, "DEBUG"
         line.exc_info = line.exc_text = None
-    return True
+        return log.isEnabledFor(line.levelno)
 
 
 def _for_url(host: str) -> str:

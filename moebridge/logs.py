@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,6 +21,8 @@ LIBRARIES = ("aiohttp", "aiokafka", "asyncio", "faust", "kafka", "mode", "rocksd
 
 #: A shorter secret is left alone: it stands in too many words.
 MIN_SECRET_CHARS = 4
+#: The same for what base64 makes of one.
+MIN_BASE64_CHARS = 8
 
 _Redact = Callable[[str], str]
 
@@ -30,8 +33,8 @@ def set_up(
     """Write lines of ``level`` and above; of the libraries only warnings and above.
 
     ``process`` names this one in JSON lines, ``prefix`` begins each text line. Nothing of ours puts a
-    secret into a line; should a library quote one, ``***`` stands in its place. A second call replaces
-    the first.
+    secret into a line; should a library quote one, as it is or in a Basic auth header, ``***`` stands in
+    its place. A second call replaces the first.
     """
     redact = _redaction(secrets)
     handler = logging.StreamHandler(sys.stderr)
@@ -83,11 +86,26 @@ class JsonLines(logging.Formatter):
 
 
 def _redaction(secrets: Iterable[str]) -> _Redact:
-    known = sorted((one for one in secrets if len(one) >= MIN_SECRET_CHARS), key=len, reverse=True)
+    plain = {one for one in secrets if len(one) >= MIN_SECRET_CHARS}
+    encoded = {form for one in plain for form in _in_base64(one) if len(form) >= MIN_BASE64_CHARS}
+    known = sorted(plain | encoded, key=len, reverse=True)
     if not known:
         return lambda text: text
     pattern = re.compile("|".join(map(re.escape, known)))
     return lambda text: pattern.sub("***", text)
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """What is always there of a secret within base64, whatever stands before it and behind.
+
+    It may begin at any of three places in a group of three bytes; a character that holds bits of its
+    neighbours too is left out.
+    """
+    raw = secret.encode()
+    for before in range(3):
+        bits_before = 8 * before
+        text = base64.b64encode(bytes(before) + raw).decode()
+        yield text[-(-bits_before // 6) : (bits_before + 8 * len(raw)) // 6]
 
 
 def _not_of_a_service(record: logging.LogRecord) -> bool:

@@ -84,12 +84,16 @@ async def test_a_caller_who_hangs_up_is_no_error_of_ours(publisher, caplog):
     assert [line for line in caplog.records if line.levelno > logging.INFO] == []
 
 
-async def test_what_is_not_http_is_answered_and_none_of_it_logged(publisher, caplog):
+async def test_what_is_not_http_is_answered_counted_and_none_of_it_logged(publisher, caplog):
+    caplog.set_level(logging.DEBUG)
     async with serving(publisher) as (port, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /intercom/webhooks HTTP/1.1\r\nAuthorization Basic c2VjcmV0\r\n\r\n")
         assert b" 400 " in await reader.readline()
         writer.close()
+        metrics = await answers(port, b"GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n")
+    assert b'requests_total{endpoint="other",outcome="not_http"} 1.0' in metrics
+    assert [line for line in caplog.records if line.levelno > logging.INFO] == []
     assert "BadHttpMessage" in caplog.text or "InvalidHeader" in caplog.text
     assert "c2VjcmV0" not in caplog.text
 
