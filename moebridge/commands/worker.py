@@ -56,7 +56,13 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     running = Worker(worker_config(settings, in_force), registry)
     reload = MappingReload(in_force, running.metrics, now_ms=lambda: time.time_ns() // 1_000_000)
     watchdog = Watchdog(running, watch_config(settings), asyncio.get_running_loop())
-    site = create_app(registry, lambda: running.ready, lambda: watchdog.verdict, in_force.document)
+    site = create_app(
+        registry,
+        lambda: running.ready,
+        lambda: watchdog.verdict,
+        in_force.document,
+        lambda: running.troubles,
+    )
     address = settings.worker.http_host, settings.worker.http_port
     with (
         stop_on_signals(on_hangup=None if has_terminal() else reload.ask) as stop,
