@@ -25,7 +25,11 @@ DEAD_LETTERS: TopicName = "moengage.dead-letters"
 SETTLEMENTS: TopicName = "moengage.dead-letter-settlements"
 
 #: Tables and the topic that each is partitioned like.
-TABLES: Mapping[str, TopicName] = {"contacts": CONTACTS, "companies": COMPANIES}
+TABLES: Mapping[str, TopicName] = {
+    "contacts": CONTACTS,
+    "companies": COMPANIES,
+    "parked": DELIVERIES,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from events.configurations import DEFAULT_NAME
 from ingest.sources import INTERCOM, networks
 from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
+from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE, CUSTOMER_PER_MINUTE
+from streams.delivery.config import AfterRefusal
 from streams.failpoints import ACTIONS, MOMENTS, Failpoints
 
 ENV_PREFIX = "MOEBRIDGE_"
@@ -211,6 +213,20 @@ class MoEngageSettings(Section):
     timeout_s: Annotated[float, Gt(0), Le(300)] = Field(
         default=10.0, description="How long one call may take, in seconds."
     )
+    users_per_minute: Annotated[int, Ge(0), Le(10_000_000)] = Field(
+        default=BULK_USERS_PER_MINUTE,
+        description="Users a minute that the workspace takes, merges and deletes among them. The workers "
+        "share it by the partitions that they have. Less is sent for a while after a 429. 0: no limit.",
+    )
+    events_per_minute: Annotated[int, Ge(0), Le(10_000_000)] = Field(
+        default=BULK_EVENTS_PER_MINUTE,
+        description="Events a minute that it takes, likewise.",
+    )
+    customer_per_minute: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        default=CUSTOMER_PER_MINUTE,
+        description="Users and events a minute of one customer_id; what is more waits. MoEngage drops it "
+        "silently, for an hour. 0: no limit.",
+    )
     real_time_action: bool = Field(
         default=False,
         description="Send `real_time_action` with every event: one of MoEngage's FAQs asks for it where "
@@ -341,7 +357,7 @@ class WorkerSettings(Section):
 
 
 class DeliverySettings(Section):
-    """Micro-batches to MoEngage: a request goes out at the first of these bounds."""
+    """Requests to MoEngage: each goes out at the first of its bounds; and what follows its answers."""
 
     max_elements: Annotated[int, Ge(1), Le(1000)] = Field(
         default=100, description="Most users and events in one request."
@@ -351,6 +367,43 @@ class DeliverySettings(Section):
     )
     linger_ms: Annotated[int, Ge(0), Le(60_000)] = Field(
         default=50, description="How long the first element waits for company, in milliseconds."
+    )
+    in_flight: Annotated[int, Ge(1), Le(100)] = Field(
+        default=4,
+        description="Requests to a workspace that one worker has out at once, none two of them with the "
+        "same customer. A worker that is killed may have sent as many without knowing.",
+    )
+    retry_cap_s: Annotated[float, Gt(0), Le(3600)] = Field(
+        default=30.0,
+        description="Longest wait between two tries while MoEngage does not answer, in seconds; there is "
+        "no last try.",
+    )
+    pause_s: Annotated[float, Gt(0), Le(3600)] = Field(
+        default=15.0,
+        description="Time between two tries while MoEngage refuses credentials or workspace, in seconds.",
+    )
+    max_attempts: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        default=0,
+        description="Tries for an element that alone meets 5xx or no answer while others are taken; then "
+        "it is a dead letter. 0: without end.",
+    )
+    after_refusal: AfterRefusal = Field(
+        default="go_on",
+        description="What comes for a customer of whom MoEngage refused an element: `go_on` sends it, "
+        "`park` puts it among the dead letters too, in order, until all of them were redriven.",
+    )
+    brake_run: Annotated[int, Ge(0), Le(100_000)] = Field(
+        default=25,
+        description="So many refused elements in a row stop delivery to the workspace, before more are "
+        "dead letters; it goes on when one is taken. 0: never.",
+    )
+    brake_share: Annotated[float, Gt(0), Le(1)] = Field(
+        default=0.5,
+        description="So does this share of refused ones among the last elements (at least four times "
+        "`brake_run`).",
+    )
+    brake_rest_s: Annotated[float, Gt(0), Le(3600)] = Field(
+        default=60.0, description="Time between two tries while it is stopped, in seconds."
     )
 
 

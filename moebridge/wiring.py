@@ -21,9 +21,12 @@ from moebridge.kafka_security import security
 from moebridge.mapping_reload import Mappings, checked_rules, rule_files
 from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
 from moebridge.watchdog import WatchConfig
+from moengage.brake import BrakeLimits
+from moengage.budgets import Rates
 from moengage.client import MoEngageConfig
+from moengage.retry import RetryPolicy
 from streams.app import AppConfig, rebalance_s
-from streams.deliver import DeliverConfig
+from streams.delivery.config import DeliverConfig
 from streams.lag.broker import LagReader
 from streams.lag.look import watched
 from streams.lag.watch import LagConfig
@@ -163,6 +166,11 @@ def moengage_config(moengage: MoEngageSettings) -> MoEngageConfig:
     )
 
 
+def rates(moengage: MoEngageSettings) -> Rates:
+    """How fast a configuration's workspace is sent to."""
+    return Rates(moengage.users_per_minute, moengage.events_per_minute, moengage.customer_per_minute)
+
+
 def intercom_config(intercom: IntercomSettings) -> IntercomConfig | None:
     """The enricher's, of a configuration; None without a token, for then nobody is asked."""
     token = intercom.access_token.get_secret_value()
@@ -219,6 +227,12 @@ def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> Wor
             max_elements=delivery.max_elements,
             max_bytes=delivery.max_bytes,
             linger_s=delivery.linger_ms / 1000,
+            in_flight=delivery.in_flight,
+            max_attempts=delivery.max_attempts,
+            rates={name: rates(one.moengage) for name, one in by_name.items()},
+            after_refusal=delivery.after_refusal,
+            brake=BrakeLimits(delivery.brake_run, delivery.brake_share, delivery.brake_rest_s),
+            retry=RetryPolicy(cap_s=delivery.retry_cap_s, pause_s=delivery.pause_s),
         ),
         shutdown_s=worker.shutdown_s,
         max_batch_bytes=max_batch_bytes(settings),

@@ -26,8 +26,12 @@ def create_app(
     ready: Callable[[], bool],
     verdict: Callable[[], Verdict],
     mapping: Callable[[], Mapping[str, Any]] = dict,
+    troubles: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
-    """The application; ``ready``, ``verdict`` and ``mapping`` are asked at every call."""
+    """The application; what it shows is asked at every call.
+
+    ``troubles``: by configuration, why nothing is delivered until a person looks.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         seen = verdict()
@@ -39,6 +43,7 @@ def create_app(
             "phase": seen.phase.value,
             "stalled": seen.stalled,
             "waiting": waiting,
+            "troubles": troubles(),
             "broker": "answers" if seen.broker else "does not answer",
         }
         return web.json_response(told, status=503 if seen.stalled else 200)

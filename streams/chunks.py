@@ -188,6 +188,17 @@ class Ledger:
             self._arrived.discard(chunk)
         return True
 
+    def give_back(self, chunks: Iterable[Chunk]) -> None:
+        """Stages will not work on these any further; what is done of them stays done."""
+        self._in_work.difference_update(chunks)
+
+    def position(self, place: Place) -> int | None:
+        """The offset that a commit would have, moved or not; None where nothing is known of one."""
+        books = self._books.get(place)
+        if books is None:
+            return None
+        return books.committed if books.done is None else books.done
+
     def finish(self, chunk: Chunk) -> bool:
         """The whole chunk is done."""
         return self.advance(chunk, chunk.end)

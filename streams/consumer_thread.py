@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka.errors import CommitFailedError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import WorkerThread
@@ -47,6 +48,11 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
 
     #: Called in this thread when the group has answered a heartbeat, or has cast us out.
     on_group: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Metadata for the next commit, by partition.
+        self.notes: Mapping[TP, str] = {}
 
     async def on_start(self) -> None:
         self._wake = asyncio.Event()
@@ -144,6 +150,34 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             # A request that was under way when the consumer stopped may have connected anew since.
             if self._consumer is not None:
                 await self._consumer._client.close()
+
+    # -- commits ----------------------------------------------------------------------------------
+
+    async def committed_metadata(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """Offset and metadata of the last commit of each partition that has one."""
+        found: dict[Any, Any] = await self.call_thread(
+            self._ensure_consumer()._coordinator.fetch_committed_offsets,
+            [TopicPartition(*tp) for tp in tps],
+        )
+        return {TP(*place): (commit.offset, commit.metadata or "") for place, commit in found.items()}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """As in Faust, with metadata; Faust's own writes "" there."""
+        commits = {
+            TopicPartition(*tp): OffsetAndMetadata(at, self.notes.get(tp, ""))
+            for tp, at in offsets.items()
+            if tp in self.assignment()
+        }
+        try:
+            await self._ensure_consumer().commit(commits)
+        except CommitFailedError as error:
+            if "already rebalanced" not in str(error):
+                await self.crash(error)
+            return False
+        except KafkaError as error:
+            await self.crash(error)
+            return False
+        return True
 
     # -- fetching ---------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ HistogramName = Literal[
 ]
 GaugeName = Literal[
     "moebridge_delivery_paused",
+    "moebridge_delivery_braked",
+    "moebridge_delivery_budget_per_minute",
     "moebridge_mapping_info",
     "moebridge_mapping_refused",
     "moebridge_worker_stalled",
@@ -74,8 +76,9 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         ("config",),
     ),
     "moebridge_delivery_elements_total": MetricSpec(
-        "Elements by outcome: delivered; refused and dead-lettered; or passed_on, a merge, from the "
-        "elements of the user that goes to those of the one that is kept.",
+        "Elements by outcome: delivered; refused and dead-lettered; parked, so dead-lettered behind a "
+        "refused one; or passed_on, a merge, from the elements of the user that goes to those of the one "
+        "that is kept.",
         ("kind", "outcome"),
     ),
     "moebridge_delivery_answers_total": MetricSpec(
@@ -109,7 +112,16 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86_400),
     ),
     "moebridge_delivery_paused": MetricSpec(
-        "1 while MoEngage refuses the credentials or the workspace and everything waits."
+        "1 while MoEngage refuses the credentials or the workspace and everything of it waits.",
+        ("config",),
+    ),
+    "moebridge_delivery_braked": MetricSpec(
+        "1 while delivery waits because too many elements were refused.", ("config",)
+    ),
+    "moebridge_delivery_budget_per_minute": MetricSpec(
+        "Elements that this worker sends in a minute at most: its share of the workspace's limit, less "
+        "after 429s; +Inf without a limit.",
+        ("config", "kind"),
     ),
     "moebridge_chunks_lost_total": MetricSpec(
         "Chunks or records that got lost between the consumer and their stage, and were fetched again."

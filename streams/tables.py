@@ -30,6 +30,9 @@ from streams.state import Rows
 #: Where a partition's RocksDB keeps the youngest owner of its changelog that it knows.
 OWNER_KEY = b"__moebridge\0owner__"
 
+#: What a partition's RocksDB holds besides rows.
+_NOT_ROWS = (OWNER_KEY, RocksStore.offset_key)
+
 log = logging.getLogger(__name__)
 
 
@@ -203,7 +206,8 @@ class RocksRows:
         for key, row in self._db.items(from_key=prefix):
             if not key.startswith(prefix):
                 return
-            yield key, row
+            if key not in _NOT_ROWS:
+                yield key, row
 
 
 class MemoryRows:

@@ -62,6 +62,8 @@ class ChunkConsumer(driver.Consumer):
     #: Called when partitions are about to be given back (drain), and once the wait is over (drop).
     on_drain: Callable[[], None]
     on_drop: Callable[[], Awaitable[None]]
+    #: Asked at a commit: what is done of a partition ahead of the offset. It becomes the metadata.
+    on_commit: Callable[[Place], str]
     #: Called when a lost chunk or record is fetched again.
     on_lost: Callable[[], None]
 
@@ -71,6 +73,8 @@ class ChunkConsumer(driver.Consumer):
         self._progressed = asyncio.Event()  # something was marked done
         self._commit_due = asyncio.Event()
         self._gap_checked: dict[Place, int] = {}
+        self._left_off: dict[Place, str] = {}
+        self._noted: set[Place] = set()
         self._polled_at = 0.0
         self._giving_back = False
         self._group_told = asyncio.Event()
@@ -81,6 +85,7 @@ class ChunkConsumer(driver.Consumer):
         self.joined = False
         self.on_drain = lambda: None
         self.on_drop = _nothing
+        self.on_commit = lambda place: ""
         self.on_lost = lambda: None
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
@@ -274,6 +279,20 @@ class ChunkConsumer(driver.Consumer):
         self._thread.wake()
         self._commit_due.set()
 
+    def note(self, place: Place) -> None:
+        """Something is done ahead of what can be committed; the next commit says so (``on_commit``)."""
+        self._noted.add(place)
+        self._commit_due.set()
+
+    def left_off(self, place: Place) -> str:
+        """The metadata of the commit at which this partition was taken over."""
+        return self._left_off.get(place, "")
+
+    def give_back(self, chunks: Iterable[Chunk]) -> None:
+        """No stage works on these any further."""
+        self.ledger.give_back(chunks)
+        self._progressed.set()
+
     @Service.task
     async def _commit_when_done(self) -> None:
         """Commit as soon as something is done; what comes due meanwhile shares the next commit."""
@@ -295,10 +314,17 @@ class ChunkConsumer(driver.Consumer):
         self._acked_index.clear()
         assignment = self.assignment()
         offsets = {p: at for p, at in self.ledger.committable().items() if TP(*p) in assignment}
+        for place in self._noted:
+            if (at := self.ledger.position(place)) is not None and TP(*place) in assignment:
+                offsets[place] = at
         if not offsets:
             return False
+        noted, self._noted = self._noted, set()
+        self._thread.notes = {TP(*place): self.on_commit(place) for place in offsets}
         confirmed = await self._commit({TP(*place): at for place, at in offsets.items()})
-        if confirmed:
+        if not confirmed:
+            self._noted |= noted
+        else:
             self.ledger.committed(offsets)
             self._progressed.set()
             self._thread.wake()  # there may be room again
@@ -346,12 +372,17 @@ class ChunkConsumer(driver.Consumer):
             # work that wait_empty is waiting for; recovery goes back at the rebalance's end.
             return
         self.ledger.epoch += 1
+        self._noted.clear()
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
         # aiokafka leaves the position of a partition without a commit, or committed at 0, where it is.
         fresh = [TopicPartition(*tp) for tp in sources if not self._read_offset[tp]]
         if fresh:
             await self._thread.seek_to_beginning(*fresh)
+        metadata = await self._thread.committed_metadata(sources)
+        self._left_off = {
+            Place(*tp): text for tp, (at, text) in metadata.items() if at == self._read_offset[tp]
+        }
         # Without a commit, where the log begins: records that got lost right there would not be missed.
         begins = {tp: self._read_offset[tp] or self._thread.next_offset(tp) for tp in sources}
         self.ledger.restart({Place(*tp): begins[tp] for tp in sources})

@@ -22,13 +22,18 @@ MOENGAGE = {
 }
 #: It answers, and the batch goes on in parts: many requests, none of which ends the batch.
 IN_PARTS = "MoEngage takes a batch in parts only"
+#: It refuses so much that delivery has stopped (moengage.brake).
+BRAKED = "MoEngage refused too many elements"
+#: As much went out as may.
+BUDGET = "the workspace has had its users or events a minute"
+FAIR_USE = "a customer has had its elements a minute"
 
 #: An attempt after a wait takes this long at most before the reason must be given anew, in seconds.
 ATTEMPT_S = 60.0
 
 
 class Waiting(Protocol):
-    """A lane of delivery, or whatever else may wait."""
+    """A stage, or whatever else may wait."""
 
     def waiting(self) -> str | None:
         """The known reason for which it waits now; None where it should be moving."""
@@ -36,10 +41,10 @@ class Waiting(Protocol):
 
 
 class Lanes(Protocol):
-    """What has a lane for each partition (streams.deliver)."""
+    """What waits for each partition on its own (streams.delivery)."""
 
     def waiting(self) -> Mapping[Place, str]:
-        """The reasons of the lanes that wait."""
+        """The reasons of the partitions that wait."""
         ...
 
 

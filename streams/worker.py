@@ -30,8 +30,9 @@ from moengage.transport import AiohttpTransport
 from streams.app import AppConfig, add_agent, make_app
 from streams.chunks import Chunk, Place
 from streams.data_folder import locked
-from streams.deliver import NAME as DELIVER
-from streams.deliver import Deliver, DeliverConfig
+from streams.delivery.config import DeliverConfig
+from streams.delivery.deliver import NAME as DELIVER
+from streams.delivery.deliver import Deliver
 from streams.enrich import Enrichment, Looks, asking
 from streams.errors import PartitionMismatch, StageFailed, StreamsError, WorkerStalled
 from streams.facts import facts_of
@@ -95,12 +96,18 @@ class Worker:
         self._consumer: ChunkConsumer | None = None
         self._runners: dict[str, StageRunner] = {}
         self._deliver: Deliver | None = None
+        self._deliveries = 1  # partitions of moengage.deliveries
         self._started = self._stopping = False
         self._beats = 0
         #: What the worker tells of itself, a second old at most; a value that is only ever exchanged.
         self.facts = Facts()
         #: The partitions that were assigned last, changelogs among them; exchanged likewise.
         self.assigned: frozenset[Place] = frozenset()
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """By configuration, why nothing of it is delivered until a person looks. Safe to show."""
+        return {} if self._deliver is None else self._deliver.troubles
 
     @property
     def ready(self) -> bool:
@@ -121,12 +128,11 @@ class Worker:
             stack.callback(beating.cancel)
             stack.enter_context(locked(Path(self.config.app.data_dir)))
             producer = await self._producer(stack)
-            transport = AiohttpTransport()
+            workspaces = dict.fromkeys(self.config.moengage.values())  # two may share one
+            transport = AiohttpTransport(connections=len(workspaces) * self.config.deliver.in_flight)
             stack.push_async_callback(transport.close)
-            clients = {
-                name: MoEngageClient(config, transport, time.time)
-                for name, config in self.config.moengage.items()
-            }
+            made = {config: MoEngageClient(config, transport, time.time) for config in workspaces}
+            clients = {name: made[config] for name, config in self.config.moengage.items()}
             looks: dict[str, Looks] = {
                 name: await stack.enter_async_context(asking(config, self.metrics))
                 for name, config in self.config.intercom.items()
@@ -222,14 +228,17 @@ class Worker:
             self._agent(app, stage.name, stage.source, runner.take)
         deliver = Deliver(
             clients, publisher, consumer, self.config.deliver,
-            configurations=configurations, prefix=config.prefix, now_ms=_now_ms, metrics=self.metrics,
-            failpoints=self._failpoints, fail=lambda error: self._fail(DELIVER, error),
+            configurations=configurations, parked=tables["parked"], prefix=config.prefix, now_ms=_now_ms,
+            metrics=self.metrics, failpoints=self._failpoints,
+            fail=lambda error: self._fail(DELIVER, error),
         )  # fmt: skip
         consumer.on_drain, consumer.on_drop = deliver.drain, deliver.drop
+        consumer.on_commit = deliver.ahead
         consumer.on_lost = lambda: self.metrics.count("moebridge_chunks_lost_total")
         self._deliver = deliver
         self._agent(app, DELIVER, DELIVERIES, deliver.take)
         app.on_partitions_assigned.connect(self._check_assignment(app), weak=False)
+        app.on_partitions_assigned.connect(self._share_budgets(), weak=False)
         return app, deliver
 
     def _agent(self, app: faust.App, name: str, source: TopicName, take: Callable[[Chunk], None]) -> None:
@@ -331,6 +340,8 @@ class Worker:
         """A table and its topic must have equal partitions, else every write would raise."""
         cluster = await producer.client.fetch_all_metadata()
         config = self.config.app
+        deliveries = topic_name(DELIVERIES, config.prefix)
+        self._deliveries = len(cluster.partitions_for_topic(deliveries) or (0,))
         for table, source in TABLES.items():
             names = (topic_name(source, config.prefix), f"{config.app_id}-{table}-changelog")
             counts = [len(cluster.partitions_for_topic(name) or ()) for name in names]
@@ -342,6 +353,17 @@ class Worker:
                     f"topics {names[0]} ({counts[0]} partitions) and {names[1]} ({counts[1]}): must be "
                     "equal; create them anew with `moebridge topics create`"
                 )
+
+    def _share_budgets(self) -> Callable[..., Awaitable[None]]:
+        """Budgets are shared by partitions: so nobody has to tell the workers of each other."""
+        deliveries = topic_name(DELIVERIES, self.config.app.prefix)
+
+        async def share(_app: faust.App, assigned: set[TP], **_: object) -> None:
+            here = sum(tp.topic == deliveries for tp in assigned)
+            if self._deliver is not None and here:
+                self._deliver.set_share(here / self._deliveries)
+
+        return share
 
     def _check_assignment(self, app: faust.App) -> Callable[..., Awaitable[None]]:
         config = self.config.app

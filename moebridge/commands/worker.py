@@ -58,7 +58,13 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     running = Worker(worker_config(settings, in_force), registry)
     reload = MappingReload(in_force, running.metrics, now_ms=now_ms)
     watchdog = Watchdog(running, watch_config(settings), asyncio.get_running_loop())
-    site = create_app(registry, lambda: running.ready, lambda: watchdog.verdict, in_force.document)
+    site = create_app(
+        registry,
+        lambda: running.ready,
+        lambda: watchdog.verdict,
+        in_force.document,
+        lambda: running.troubles,
+    )
     if settings.lag.interval_s:
         reader = lag_reader(settings)
         lag = LagWatch(reader, lag_config(settings), now_ms=now_ms)

@@ -194,11 +194,17 @@ async def test_a_stop_while_the_broker_is_away(kafka_broker, topic_prefix: str, 
 async def test_a_stop_while_another_worker_joins(kafka_broker, topic_prefix: str, tmp_path: Path) -> None:
     async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
         events = tickets(200)
-        # What is in hand waits, so that the rebalance does, for so long.
-        await one.faults(kind="status", status=429, count=1_000_000, retry_after=3600)
-        first = await one.start_worker("w1", MOEBRIDGE_WORKER__SHUTDOWN_S="10")
+        # A request has no answer, so that the rebalance waits for it, for so long.
+        await one.faults(kind="timeout", count=1_000_000, seconds=3600)
+        first = await one.start_worker(
+            "w1", MOEBRIDGE_WORKER__SHUTDOWN_S="10", MOEBRIDGE_MOENGAGE__TIMEOUT_S="60"
+        )
         await one.post(*events)
-        await waits(one, first, "MoEngage limits the rate")
+
+        async def asked() -> bool:
+            return bool((await one.sandbox("stats"))["requests"])
+
+        await until(asked, "a request is out", 60)
         second = await one.start_worker("w2", ready=False, **SHORT)
         await phase(one, first, "joining the group")
         assert await first.stop() == 0, first.log.read_text()[-3000:]

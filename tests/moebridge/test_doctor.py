@@ -235,7 +235,7 @@ async def test_missing_topics(broker: Any, topic_prefix: str) -> None:
             "connectors": "skipped", "round trip": "skipped",
         }  # fmt: skip
         assert levels(outcomes) == {**QUIET, **unlike}
-        assert len(outcomes["topics"].findings) == 8
+        assert len(outcomes["topics"].findings) == 9
         missing = f"{topic_prefix}intercom.events is missing → moebridge topics create"
         assert missing in text(outcomes, "topics")
         assert "cannot reach its broker" in text(outcomes, "front door")

@@ -33,7 +33,9 @@ async def test_readiness_follows_the_worker(aiohttp_client: Any) -> None:
 async def test_health_says_what_stands_still_and_what_waits_for_what(aiohttp_client: Any) -> None:
     lanes = [Place("moengage.deliveries", partition) for partition in (1, 0)]
     verdict = Verdict(Phase.WORKING, waits=dict.fromkeys(lanes, "MoEngage limits the rate"))
-    client = await aiohttp_client(create_app(CollectorRegistry(), lambda: True, lambda: verdict))
+    trouble = {"default": "MoEngage answers 401: no such key"}
+    app = create_app(CollectorRegistry(), lambda: True, lambda: verdict, troubles=lambda: trouble)
+    client = await aiohttp_client(app)
     response = await client.get("/healthz")
     assert response.status == 200
     assert await response.json() == {
@@ -41,6 +43,7 @@ async def test_health_says_what_stands_still_and_what_waits_for_what(aiohttp_cli
         "phase": "working",
         "stalled": [],
         "waiting": {"MoEngage limits the rate": ["moengage.deliveries[0]", "moengage.deliveries[1]"]},
+        "troubles": {"default": "MoEngage answers 401: no such key"},
         "broker": "answers",
     }
     verdict = Verdict(Phase.RECOVERING, stalled=("the recovery of tables has stood still for 120 s",))
