@@ -2,12 +2,14 @@
 
 The poll interval is shortened from 1000 s to 6 s, the outage likewise from more than an hour to half a
 minute; a worker may stand still for 8 s. Here fetches of other topics keep a worker in its group as well;
-one that fetches nothing at all is in tests/streams/test_chunk_transport.py.
+one that fetches nothing at all is in tests/streams/test_chunk_transport.py. What waited drains at the
+speed of the budget.
 """
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect
 from collections import Counter
 from pathlib import Path
 
@@ -106,6 +108,32 @@ async def test_nobody_leaves_its_group_and_nobody_is_replaced(
             assert max(Counter(await one.event_ids()).values()) == 1
         for worker in workers:
             assert "standing still" not in worker.log.read_text()
+
+
+@LONG
+async def test_a_backlog_drains_at_the_speed_of_the_budget(
+    kafka_broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    per_s, workers = 100, 2
+    budget = {"MOEBRIDGE_MOENGAGE__EVENTS_PER_MINUTE": f"{60 * per_s}"}
+    async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
+        started = [await one.start_worker(f"w{n}", **SHORT, **budget) for n in range(workers)]
+        await one.faults(kind="status", status=503, count=1_000_000)
+        events = tickets(0, 3000)
+        await one.post(*events)
+        await all_wait(one, started, "does not answer, or is in trouble")
+        await one.faults()
+        await one.arrived([event["id"] for event in events], timeout=180)
+
+        times = sorted(event["received_at"] / 1000 for event in await one.events())
+        assert len(times) == len(events)
+        most = max(bisect(times, begin + 10) - number for number, begin in enumerate(times))
+        print(f"\n{len(times)} events in {times[-1] - times[0]:.1f} s, at most {most} in 10 s")
+        # A worker may save up one second, and its last request may be a whole one.
+        assert most <= 10 * per_s + workers * (per_s / workers + 100)
+        # The workers have as many partitions, not as much to do: who is through first leaves its share.
+        assert len(times) / (times[-1] - times[0]) > per_s / 2
+        assert [worker.process.returncode for worker in started] == [None] * workers
 
 
 async def delivers(one: Bridge, worker: WorkerProcess) -> bool:
