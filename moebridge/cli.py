@@ -23,6 +23,7 @@ COMMANDS = (
     "ingest",
     "worker",
     "topics",
+    "lag",
     "dead-letters",
     "config",
     "mapping",

@@ -407,6 +407,23 @@ class DeliverySettings(Section):
     )
 
 
+class LagSettings(Section):
+    """How far the workers are behind: `moebridge lag`, `/lag` and the metrics of workers."""
+
+    interval_s: Annotated[float, Ge(0), Le(3600)] = Field(
+        default=10.0, description="How often a worker asks the broker, in seconds. 0: never."
+    )
+    window: Annotated[int, Ge(2), Le(1000)] = Field(
+        default=12, description="How many of these looks a worker's verdict is made from."
+    )
+    allowed_lag: Annotated[int, Ge(0), Le(1_000_000_000)] = Field(
+        default=0, description="Records on a partition up to which nothing is ever wrong."
+    )
+    cluster_name: Annotated[
+        str, _fits(r"[A-Za-z0-9._-]{1,100}"), Expect("1 to 100 of A-Z a-z 0-9 . _ -")
+    ] = Field(default="kafka", description="The label `cluster_name` of the metrics.")
+
+
 class MappingSettings(Section):
     """What becomes of an Intercom event in MoEngage."""
 
@@ -483,6 +500,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     mapping: MappingSettings = Field(default_factory=MappingSettings)
+    lag: LagSettings = Field(default_factory=LagSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     #: Further ones, by name in lower case (configuration_names).
     configurations: dict[str, ConfigurationSettings] = Field(default_factory=dict)

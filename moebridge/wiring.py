@@ -27,6 +27,9 @@ from moengage.client import MoEngageConfig
 from moengage.retry import RetryPolicy
 from streams.app import AppConfig, rebalance_s
 from streams.delivery.config import DeliverConfig
+from streams.lag.broker import LagReader
+from streams.lag.look import watched
+from streams.lag.watch import LagConfig
 from streams.worker import WorkerConfig
 
 #: A record's headers and a batch's frame around a body, with room to spare, in bytes.
@@ -59,6 +62,23 @@ def topic_arguments(settings: Settings) -> Mapping[str, Any]:
         "app_id": settings.app_id,
         "max_message_bytes": max_message_bytes(settings),
     }
+
+
+def lag_config(settings: Settings) -> LagConfig:
+    """How a worker looks at its lag."""
+    lag = settings.lag
+    return LagConfig(
+        interval_s=lag.interval_s,
+        window=lag.window,
+        allowed_lag=lag.allowed_lag,
+        cluster_name=lag.cluster_name,
+    )
+
+
+def lag_reader(settings: Settings) -> LagReader:
+    """What looks at the workers' group."""
+    group = watched(settings.app_id, settings.kafka.topic_prefix)
+    return LagReader(connection(settings), group, now_ms=now_ms)
 
 
 def ingest_config(settings: Settings) -> IngestConfig:

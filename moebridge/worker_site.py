@@ -5,6 +5,7 @@
 | ``/healthz`` | 200 while it makes progress or knows why it waits, 503 while it stands still; and why |
 | ``/readyz`` | 200 once partitions are assigned and tables recovered, 503 before and while it stops |
 | ``/mapping`` | the mapping in force by configuration, and why changed files are refused |
+| ``/lag`` | how far the whole group is behind (moebridge.lag_site), unless lag.interval_s is 0 |
 | ``/metrics`` | Prometheus |
 """
 

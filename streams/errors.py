@@ -10,9 +10,10 @@
         ├── WorkerStalled       the worker has work and makes no progress
         ├── DataFolderInUse     another worker holds the data folder
         ├── StageFailed         a stage raised; nothing of its chunk was acknowledged
-        └── InjectedFailure     a test switch
+        ├── InjectedFailure     a test switch
+        └── LagUnreadable       the broker did not tell how far a group is; stops no worker
 
-None of these is handled by going on: the worker ends with a non-zero code, whoever supervises it
+None of the others is handled by going on: the worker ends with a non-zero code, whoever supervises it
 starts it again, and it begins at the last committed offset.
 """
 
@@ -59,3 +60,14 @@ class StageFailed(StreamsError):
 
 class InjectedFailure(StreamsError):
     """Raised by a test switch (streams.failpoints)."""
+
+
+class LagUnreadable(StreamsError):
+    """The broker did not tell offsets or group."""
+
+    def __init__(self, bootstrap_servers: str, reason: str) -> None:
+        super().__init__(
+            f"kafka.bootstrap_servers: {bootstrap_servers} did not tell the lag ({reason}); is the "
+            "broker running, and may this user describe the group and its topics?"
+        )
+        self.reason = reason

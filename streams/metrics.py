@@ -22,7 +22,9 @@ CounterName = Literal[
     "moebridge_enrichment_calls_total",
     "moebridge_chunks_lost_total",
 ]
-HistogramName = Literal["moebridge_stage_group_seconds", "moebridge_end_to_end_seconds"]
+HistogramName = Literal[
+    "moebridge_stage_group_seconds", "moebridge_end_to_end_seconds", "moebridge_event_to_accepted_seconds"
+]
 GaugeName = Literal[
     "moebridge_delivery_paused",
     "moebridge_delivery_braked",
@@ -103,6 +105,11 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         "Seconds from the front door's receipt of an event to MoEngage's acceptance.",
         (),
         (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200),
+    ),
+    "moebridge_event_to_accepted_seconds": MetricSpec(
+        "Seconds from when it happened in Intercom, by Intercom's clock, to MoEngage's acceptance.",
+        (),
+        (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86_400),
     ),
     "moebridge_delivery_paused": MetricSpec(
         "1 while MoEngage refuses the credentials or the workspace and everything of it waits.",

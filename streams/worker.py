@@ -28,7 +28,7 @@ from mappings.rules import RuleSet
 from moengage.client import MoEngageClient, MoEngageConfig
 from moengage.transport import AiohttpTransport
 from streams.app import AppConfig, add_agent, make_app
-from streams.chunks import Chunk
+from streams.chunks import Chunk, Place
 from streams.data_folder import locked
 from streams.delivery.config import DeliverConfig
 from streams.delivery.deliver import NAME as DELIVER
@@ -101,6 +101,8 @@ class Worker:
         self._beats = 0
         #: What the worker tells of itself, a second old at most; a value that is only ever exchanged.
         self.facts = Facts()
+        #: The partitions that were assigned last, changelogs among them; exchanged likewise.
+        self.assigned: frozenset[Place] = frozenset()
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -367,6 +369,7 @@ class Worker:
         config = self.config.app
 
         async def check(_app: faust.App, assigned: set[TP], **_: object) -> None:
+            self.assigned = frozenset(Place(*tp) for tp in assigned)
             for table, source in TABLES.items():
                 reads = {tp.partition for tp in assigned if tp.topic == topic_name(source, config.prefix)}
                 changelog = f"{config.app_id}-{table}-changelog"

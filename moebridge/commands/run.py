@@ -120,6 +120,7 @@ def _greeting(place: Place, broker: EmbeddedBroker | None) -> str:
         f"  webhooks    {place.ingest_url}{WEBHOOKS}",
         f"  readiness   {place.ingest_url}/readyz, {place.worker_url}/readyz",
         f"  metrics     {place.ingest_url}/metrics, {place.worker_url}/metrics",
+        f"  lag         {place.worker_url}/lag",
         f"  broker      {servers} ({kind})",
     ]
     for name, one in settings.by_name().items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -16,14 +15,17 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from moebridge import logs
 from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_option, parent_option
+from moebridge.lag_site import show_lag
 from moebridge.mapping_reload import MappingReload, Mappings
 from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.stopping import has_terminal, stop_on_signals, stop_with_parent
 from moebridge.watchdog import Watchdog, watching
-from moebridge.wiring import mappings, watch_config, worker_config
+from moebridge.wiring import lag_config, lag_reader, mappings, now_ms, watch_config, worker_config
 from moebridge.worker_site import create_app
+from streams.lag.series import LagSeries
+from streams.lag.watch import LagWatch
 from streams.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -41,8 +43,8 @@ def worker(config_file: Path | None, embedded_broker: bool, stop_with_parent: bo
     """Run a worker: map events, deliver them to MoEngage.
 
     As many as there are partitions may share the work. Topics must exist (`moebridge topics create`).
-    Answers /healthz, /readyz, /mapping and /metrics on worker.http_port. SIGHUP has it look for a changed
-    mapping at once; on a terminal it stops.
+    Answers /healthz, /readyz, /mapping, /lag and /metrics on worker.http_port. SIGHUP has it look for a
+    changed mapping at once; on a terminal it stops.
     """
     settings = load(config_file, purpose="worker").settings
     logs.set_up(settings.log.level, settings.log.format, "worker", secrets=secrets_of(settings))
@@ -54,7 +56,7 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     running = Worker(worker_config(settings, in_force), registry)
-    reload = MappingReload(in_force, running.metrics, now_ms=lambda: time.time_ns() // 1_000_000)
+    reload = MappingReload(in_force, running.metrics, now_ms=now_ms)
     watchdog = Watchdog(running, watch_config(settings), asyncio.get_running_loop())
     site = create_app(
         registry,
@@ -63,6 +65,11 @@ async def _run(settings: Settings, in_force: Mappings, parent: bool) -> None:
         in_force.document,
         lambda: running.troubles,
     )
+    if settings.lag.interval_s:
+        reader = lag_reader(settings)
+        lag = LagWatch(reader, lag_config(settings), now_ms=now_ms)
+        LagSeries(lag, settings.app_id, lambda: running.assigned).register(registry)
+        show_lag(site, lag, reader)
     address = settings.worker.http_host, settings.worker.http_port
     with (
         stop_on_signals(on_hangup=None if has_terminal() else reload.ask) as stop,

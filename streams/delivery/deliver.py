@@ -365,9 +365,9 @@ class Deliver:
     def _count_taken(self, elements: Iterable[Element]) -> None:
         now_ms = self._now_ms()
         for element in elements:
-            self._metrics.observe(
-                "moebridge_end_to_end_seconds", max(0, now_ms - element.received_at) / 1000
-            )
+            waited, took = now_ms - element.received_at, now_ms - element.occurred_at
+            self._metrics.observe("moebridge_end_to_end_seconds", max(0, waited) / 1000)
+            self._metrics.observe("moebridge_event_to_accepted_seconds", max(0, took) / 1000)
         self._count_settled(elements, "delivered")
 
     def _count_settled(self, elements: Iterable[Element], outcome: str) -> None:

@@ -13,13 +13,13 @@ class Element:
     """An element of a chunk. ``index`` is its place among the chunk's records.
 
     ``run`` names the redrive that brought it back from the dead letters, "" for none. ``added_at`` is in
-    seconds of the loop's clock, ``received_at`` in milliseconds since the epoch. ``attempts`` and
-    ``first`` tell of answers that did not settle it.
+    seconds of the loop's clock, ``received_at`` and ``occurred_at`` in milliseconds since the epoch.
+    ``attempts`` and ``first`` tell of answers that did not settle it.
     """
 
     __slots__ = (
         "added_at", "attempts", "body", "chunk", "customer", "first", "id", "index", "kind",
-        "received_at", "record", "run", "then",
+        "occurred_at", "received_at", "record", "run", "then",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +35,7 @@ class Element:
         self.id = delivery.delivery_id
         self.run = delivery.redrive_run
         self.received_at = delivery.received_at
+        self.occurred_at = delivery.occurred_at
         self.added_at = added_at
         self.attempts = 0
         self.first: Answer | None = None

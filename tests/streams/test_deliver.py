@@ -741,6 +741,7 @@ async def test_outcomes_are_counted() -> None:
         assert bench.metric("moebridge_delivery_ambiguous_total") == 1
         assert bench.metric("moebridge_delivery_answers_total", verdict="again", status="0") == 1
         assert bench.metric("moebridge_end_to_end_seconds_count") == 1
+        assert bench.metric("moebridge_event_to_accepted_seconds_count") == 1
         assert bench.metric("moebridge_stage_records_total", stage="deliver") == 2
 
 
