@@ -100,12 +100,11 @@ class ReplayRequest:
             raise InvalidRecord(_EXPECTED)
         texts = document.get("id"), document.get("config"), document.get("label")
         spans, only_missing = document.get("spans"), document.get("only_missing")
-        kind, created_at = document.get("kind"), document.get("created_at")
         if (
             not _are_texts(texts)
-            or kind not in get_args(Kind)
+            or document.get("kind") not in get_args(Kind)
             or not isinstance(only_missing, bool)
-            or not _is_offset(created_at)
+            or not _is_offset(document.get("created_at"))
             or not isinstance(spans, dict)
             or not all(partition.isdecimal() and _is_span(span) for partition, span in spans.items())
         ):
@@ -113,7 +112,7 @@ class ReplayRequest:
         return cls(
             id=document["id"],
             config=document["config"],
-            kind=kind,
+            kind=document["kind"],
             spans={int(partition): (first, end) for partition, (first, end) in spans.items()},
             filters=Filters.read(document.get("filters")),
             only_missing=only_missing,
