@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -64,8 +64,7 @@ async def _open(producer: AIOKafkaProducer, topic: str) -> int:
 
 async def _abandon(opening: asyncio.Task[int], producer: AIOKafkaProducer) -> None:
     """Disconnect, but not while a broker is asked first: aiokafka would leave that connection open."""
-    await asyncio.wait({opening}, timeout=END_S)
-    await _within(END_S, _cancelled(opening))
+    await _within(END_S, opening)
     await close_producer(producer, (), flush_s=0)
 
 
@@ -123,12 +122,6 @@ def _not_reported_elsewhere(line: logging.LogRecord) -> bool:
     return line.exc_info is not None or not _reported_elsewhere.get()
 
 
-async def _cancelled(task: asyncio.Task[int]) -> None:
-    """Cancel a task that is not done; its errors no longer matter to anyone."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
     """Run a step that is bounded in time to its end, also where we are cancelled meanwhile."""
     task = asyncio.create_task(step)
@@ -139,7 +132,7 @@ async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-async def _within(seconds: float, step: Coroutine[Any, Any, None]) -> None:
+async def _within(seconds: float, step: Awaitable[object]) -> None:
     """Run a step to its end, or cancel it after some seconds; its errors no longer matter to anyone."""
     task = asyncio.ensure_future(step)
     done, _ = await asyncio.wait({task}, timeout=seconds)
