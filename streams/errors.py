@@ -13,6 +13,8 @@
         ├── InjectedFailure     a test switch
         ├── LagUnreadable       the broker did not tell how far a group is; stops no worker
         └── ReplayError         what a replay meets; stops no worker
+            ├── WrongReplay     it was asked for in a way that cannot be done
+            ├── RecordsUnreadable   the broker did not give the records that it has to read
             ├── ReplayActive        another replay of the configuration is active
             ├── ReplayNotActive     there is none to go on with
             ├── ReplayTakenOver     a newer runner goes on with it
@@ -79,7 +81,22 @@ class LagUnreadable(StreamsError):
 
 
 class ReplayError(StreamsError):
-    """Root of what a replay meets while it runs."""
+    """Root of what a replay meets."""
+
+
+class WrongReplay(ReplayError):
+    """It was asked for in a way that cannot be done; the message names the option and the remedy."""
+
+
+class RecordsUnreadable(ReplayError):
+    """The broker did not give the records of a topic."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(
+            f"{topic}: its records could not be read ({reason}); is the broker running, has it "
+            "the topic (moebridge topics check), and may this user read it?"
+        )
+        self.reason = reason
 
 
 class ReplayActive(ReplayError):

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from aiokafka.errors import KafkaError
 
-from streams.errors import PublishFailed
+from streams.errors import PublishFailed, RecordsUnreadable
 from streams.publishing import Outgoing
 from streams.replay.control import Book, Note, Positions
 
 #: What a broker that is away makes of a step.
-AWAY = (KafkaError, OSError, TimeoutError, PublishFailed)
+AWAY = (KafkaError, OSError, TimeoutError, PublishFailed, RecordsUnreadable)
 
 
 class Desk(Protocol):
