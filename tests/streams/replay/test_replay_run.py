@@ -42,7 +42,7 @@ def _records(draw: st.DrawFn) -> list[Chosen]:
     return records
 
 
-@settings(max_examples=150)
+@settings(max_examples=300)
 @given(records=_records(), data=st.data())
 def test_whatever_happens_one_runner_is_at_work_and_nothing_is_missing(
     records: list[Chosen], data: st.DataObject
@@ -76,33 +76,40 @@ def test_whatever_happens_one_runner_is_at_work_and_nothing_is_missing(
     assert twice <= BATCH * cut_off
 
 
+#: What happens next, to which one of those that it can happen to, and how many steps that one goes on.
+WHATS = ["begin", "resume", "kill", "stop", "pause", "cancel", "fault", *["move"] * 9]
+HAPPENINGS = st.lists(
+    st.tuples(st.sampled_from(WHATS), st.integers(0, 20), st.integers(1, 20)), min_size=10, max_size=40
+)
+
+
 def _happens(world: World, data: st.DataObject) -> int:
     """Things happen, and then somebody goes on in peace; how many faults there were."""
-    whats = ["begin", "resume", "kill", "stop", "pause", "cancel", "fault", *["move"] * 14]
     faults = 0
-    for do in data.draw(st.lists(st.sampled_from(whats), max_size=100)):
-        alive = world.alive
+    for do, which, steps in data.draw(HAPPENINGS):
         replays = [note.replay for note in world.notes if note.said == "begun"]
+        replay = replays[-1 - which % 2 % len(replays)] if replays else ""
+        runner = world.alive[which % len(world.alive)] if world.alive else None
         if do == "begin" or not replays:
-            Runner(world, f"replay-{len(world.runners)}", begins=True)
+            runner = Runner(world, f"replay-{len(world.runners)}", begins=True)
         elif do == "resume":
-            Runner(world, data.draw(st.sampled_from(replays)), begins=False)
+            runner = Runner(world, replay, begins=False)
         elif do in ("pause", "cancel"):
-            said = "paused" if do == "pause" else "cancelled"
-            world.operator(data.draw(st.sampled_from(replays)), said)
-        elif alive:
-            runner = data.draw(st.sampled_from(alive))
+            world.operator(replay, "paused" if do == "pause" else "cancelled")
+        elif runner is not None:
             if do == "kill":
                 runner.kill()
             elif do == "stop":
                 runner.told_to_stop = True
             elif do == "fault":
-                runner.desk.failing.append(data.draw(st.sampled_from(FAULTS)))
+                runner.desk.failing.append(FAULTS[which % 2])
                 faults += 1
-            else:
+        for _ in range(steps):
+            if runner is not None and runner.alive:
                 runner.move()
+    turns = data.draw(st.randoms(use_true_random=False))
     while alive := world.alive:
-        data.draw(st.sampled_from(alive)).move()
+        turns.choice(alive).move()
     if active := world.book().active:
         assert Runner(world, active, begins=False).finish() == "done"
     return faults
