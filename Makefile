@@ -56,7 +56,7 @@ test: $(VENV)/.dev ## every test that needs nothing but Python; broker tests run
 test-kafka: $(VENV)/.dev ## the broker tests, and more, on Apache Kafka (needs Java 17 and Maven)
 	MOEBRIDGE_TEST_BROKER=kafka $(BIN)/pytest -m "(broker or kafka) and not faults"
 
-test-faults: $(VENV)/.dev ## kill real processes on Apache Kafka and count what was lost
+test-faults: $(VENV)/.dev ## kill real processes on Apache Kafka, send 50,000 hostile requests, count what was lost
 	MOEBRIDGE_TEST_BROKER=kafka $(BIN)/pytest -m faults -s
 
 bench: $(VENV)/.dev $(VENV)/.bench ## µs of CPU and events/s beside plain Faust and Quix Streams (Apache Kafka)

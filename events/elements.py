@@ -74,7 +74,8 @@ class Delivery:
     is not sent when its turn comes but put among the elements of that customer id, where it is sent: a
     merge has its place in both (docs/decisions/0011-merges-and-deletes.md). ``config`` names the
     configuration whose MoEngage workspace it goes to; "" is the default one, for records from before
-    there were others. Times are milliseconds.
+    there were others. ``redrive_run`` names the redrive that brought it back from the dead letters, ""
+    for none. Times are milliseconds.
     """
 
     delivery_id: str
@@ -88,6 +89,7 @@ class Delivery:
     body: bytes = field(repr=False)
     config: str = ""
     then: str = ""
+    redrive_run: str = ""
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Everything but the key (customer id) and the value (body)."""
@@ -103,6 +105,8 @@ class Delivery:
         ]
         if self.then:
             headers.append(("then", self.then.encode()))
+        if self.redrive_run:
+            headers.append(("redrive.run", self.redrive_run.encode()))
         return headers
 
     def onward(self) -> Delivery:
@@ -134,6 +138,7 @@ class Delivery:
                 body=value,
                 config=fields.get("config", b"").decode(),
                 then=fields.get("then", b"").decode(),
+                redrive_run=fields.get("redrive.run", b"").decode(),
             )
         except KeyError as error:
             raise InvalidRecord(f"header {error.args[0]!r}: missing") from None
@@ -147,6 +152,8 @@ class DeadLetter:
     """A record of moengage.dead-letters: the record as it was, and why it will never be taken.
 
     The key and value of the record stay as they were; so do its own headers, which come after ours.
+    ``reason``, ``answer_status`` and ``request_id`` are of the last answer, ``first_status`` and
+    ``first_message`` of the first of ``attempts``, where MoEngage was asked; status 0: no answer came.
     """
 
     stage: str
@@ -157,6 +164,9 @@ class DeadLetter:
     failed_at: int
     answer_status: int | None = None
     request_id: str = ""
+    attempts: int | None = None
+    first_status: int | None = None
+    first_message: str = ""
 
     def headers(self, original: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         """Ours, each behind ``dead_letter.``, then the record's own."""
@@ -169,6 +179,10 @@ class DeadLetter:
             ("dead_letter.failed_at", b"%d" % self.failed_at),
             ("dead_letter.request_id", self.request_id.encode()),
         ]
-        if self.answer_status is not None:
-            ours.append(("dead_letter.answer_status", b"%d" % self.answer_status))
+        for name in ("answer_status", "attempts", "first_status"):
+            value: int | None = getattr(self, name)
+            if value is not None:
+                ours.append((f"dead_letter.{name}", b"%d" % value))
+        if self.first_message:
+            ours.append(("dead_letter.first_message", self.first_message.encode()))
         return [*ours, *original]

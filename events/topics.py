@@ -14,6 +14,7 @@ TopicName = Literal[
     "intercom.companies",
     "moengage.deliveries",
     "moengage.dead-letters",
+    "moengage.dead-letter-settlements",
 ]
 
 EVENTS: TopicName = "intercom.events"
@@ -21,9 +22,14 @@ CONTACTS: TopicName = "intercom.contacts"
 COMPANIES: TopicName = "intercom.companies"
 DELIVERIES: TopicName = "moengage.deliveries"
 DEAD_LETTERS: TopicName = "moengage.dead-letters"
+SETTLEMENTS: TopicName = "moengage.dead-letter-settlements"
 
 #: Tables and the topic that each is partitioned like.
-TABLES: Mapping[str, TopicName] = {"contacts": CONTACTS, "companies": COMPANIES}
+TABLES: Mapping[str, TopicName] = {
+    "contacts": CONTACTS,
+    "companies": COMPANIES,
+    "parked": DELIVERIES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,15 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
         90 * DAY_MS,
         False,
         "What will never be taken, whole, with the stage, the place and the reason.",
+    ),
+    # Longer than the letters: a letter whose settlement has expired would count as open again. A broker
+    # deletes whole segments, so a letter may be there for a week (segment.ms) longer than it says.
+    SETTLEMENTS: TopicSpec(
+        SETTLEMENTS,
+        "the run that settled them",
+        120 * DAY_MS,
+        False,
+        "Which dead letters were redriven or discarded, in the partition that the letters are in.",
     ),
 }
 

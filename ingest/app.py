@@ -42,6 +42,7 @@ from ingest.errors import (
 from ingest.intake import Accepted, partner_event, partner_sender, webhook_event
 from ingest.metrics import Endpoint, IngestMetrics
 from ingest.publisher import Publisher
+from ingest.sources import FORWARDED_FOR, Gate
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ PARTNER = "/v1/partner/intercom"
 #: A publisher keeps the deadline itself, and then knows that the broker is slow; this much later the
 #: front door answers for one that does not.
 GUARD_S = 0.2
+
+#: The application's metrics, for who runs it.
+METRICS = web.AppKey("metrics", IngestMetrics)
 
 _ENDPOINTS: dict[str | None, Endpoint] = {"webhook": "webhook", "partner": "partner"}
 
@@ -66,6 +70,7 @@ def create_app(
     metrics = IngestMetrics(registry or CollectorRegistry(), lambda: publisher.broker_up)
     door = _Door(config, publisher, now_ms, metrics)
     app = web.Application(middlewares=[door.always_answer])
+    app[METRICS] = metrics
     kinds = "|".join(sorted(PARTNER_TOPICS))
     webhook = app.router.add_resource(WEBHOOKS, name="webhook")
     webhook.add_route(hdrs.METH_HEAD, door.check)
@@ -90,9 +95,15 @@ class _Door:
     metrics: IngestMetrics
     in_work: int = 0
     room: Room = field(init=False)
+    gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
         self.room = Room(self.config.max_in_flight_bytes)
+        self.gate = Gate(
+            allowed=self.config.allowed_sources,
+            trusted_proxies=self.config.trusted_proxies,
+            per_second=self.config.max_requests_per_source_s,
+        )
 
     async def check(self, request: web.Request) -> web.StreamResponse:
         return Answer(200, name="checked", description="This endpoint is here.")
@@ -151,6 +162,8 @@ class _Door:
         endpoint = _ENDPOINTS.get(resource.name if resource else None, "other")
         headers: dict[str, str] = {}
         try:
+            if endpoint != "other" or resource is None:  # health and metrics are for those beside us
+                self.gate.admit(request.remote, request.headers.getall(FORWARDED_FOR, ()), started)
             response = await handler(request)
         except Refusal as error:
             refusal = error

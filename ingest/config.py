@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from events.configurations import DEFAULT_NAME, Configurations
 from events.topics import EVENTS, topic_name
 from ingest.errors import InvalidConfig
+from ingest.sources import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class IngestConfig:
     gives answers slower than 0.5 s a lower priority (source: Intercom, webhook documentation).
     ``max_in_flight``: requests in work at once; ``max_in_flight_bytes``: their bodies together.
     ``body_deadline_s``: how long a body may take to arrive.
+    ``allowed_sources``: from where requests are taken, all if empty; ``trusted_proxies``: whose
+    X-Forwarded-For counts; ``max_requests_per_source_s``: requests a second from one source, 0 for no
+    limit.
 
     Raises InvalidConfig for an empty secret, which anyone could sign with, for a secret of two
     configurations, for a name twice, and for bounds below 1.
@@ -48,6 +52,9 @@ class IngestConfig:
     topic_prefix: str = ""
     body_deadline_s: float = 5.0
     others: tuple[Senders, ...] = ()
+    allowed_sources: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    max_requests_per_source_s: int = 0
 
     def __post_init__(self) -> None:
         owners: dict[str, str] = {}

@@ -45,7 +45,8 @@ class MetricSpec:
 CATALOGUE: Mapping[MetricName, MetricSpec] = {
     "moebridge_ingest_requests_total": MetricSpec(
         "counter",
-        "Requests answered; outcome is accepted, ping, checked (HEAD) or the name of the refusal.",
+        "Requests answered; outcome is accepted, ping, checked (HEAD), the name of the refusal, or "
+        "not_http for what could not be read as a request.",
         ("endpoint", "outcome"),
     ),
     "moebridge_ingest_request_seconds": MetricSpec(
@@ -97,6 +98,10 @@ class IngestMetrics:
         """Count one answer; ``outcome`` is the ``name`` that the answer carries."""
         self.requests.labels(endpoint=endpoint, outcome=outcome).inc()
         self.request_seconds.labels(endpoint=endpoint).observe(seconds)
+
+    def not_http(self) -> None:
+        """Count something that came in a request's place."""
+        self.requests.labels(endpoint="other", outcome="not_http").inc()
 
 
 class SpoolMetrics:

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry
 
-from ingest.app import create_app
+from ingest.app import METRICS, create_app
 from ingest.config import IngestConfig
 from ingest.errors import CannotListen
 from ingest.publisher import RunningPublisher
@@ -18,6 +19,14 @@ log = logging.getLogger(__name__)
 
 #: For requests in work to be answered after the stop, and for their records to be confirmed, in seconds.
 FINISH_S = 5.0
+#: A connection that is idle, or whose next request's head is not whole, is closed after so many seconds:
+#: more than the 60 after which proxies commonly give up an idle connection, so that they go first.
+IDLE_S = 75.0
+#: A request's head: lines and fields, each of at most so many bytes, and how many fields.
+MAX_LINE_BYTES = 8190
+MAX_FIELDS = 100
+#: What is read ahead of a handler, in bytes a connection.
+READ_AHEAD_BYTES = 64 * 1024
 
 
 async def serve(
@@ -38,7 +47,8 @@ async def serve(
     long again for a broker that does not answer. Raises CannotListen.
     """
     app = create_app(config, publisher, now_ms=now_ms, registry=registry)
-    log.addFilter(_without_what_was_sent)
+    not_http = _NotHttp(app[METRICS].not_http)
+    log.addFilter(not_http)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -46,6 +56,11 @@ async def serve(
         handle_signals=False,
         shutdown_timeout=FINISH_S,
         auto_decompress=False,  # bodies are signed as they are sent
+        keepalive_timeout=IDLE_S,
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+        max_headers=MAX_FIELDS,
+        read_bufsize=READ_AHEAD_BYTES,
     )
     await publisher.start()
     try:
@@ -62,14 +77,29 @@ async def serve(
             await runner.cleanup()
         finally:
             await publisher.close(FINISH_S)
+            log.removeFilter(not_http)
 
 
-def _without_what_was_sent(line: logging.LogRecord) -> bool:
-    """aiohttp logs a request that is not HTTP with the bytes in question: keep the kind of error only."""
-    if line.exc_info and line.exc_info[0]:
+class _NotHttp(logging.Filter):
+    """aiohttp logs what is no HTTP as an error, with the bytes in question.
+
+    Whoever sends it could fill the log. It is counted instead; the kind of error is logged for debugging.
+    """
+
+    def __init__(self, count: Callable[[], None]) -> None:
+        super().__init__()
+        self._count = count
+
+    def filter(self, line: logging.LogRecord) -> bool:
+        """Keep our own lines as they are."""
+        if not line.exc_info or line.exc_info[0] is None:
+            return True
         line.msg, line.args = f"{line.getMessage()}: {line.exc_info[0].__name__}", ()
+        if issubclass(line.exc_info[0], HttpProcessingError):
+            self._count()
+            line.levelno, line.levelname = logging.DEBUG, "DEBUG"
         line.exc_info = line.exc_text = None
-    return True
+        return log.isEnabledFor(line.levelno)
 
 
 def _for_url(host: str) -> str:

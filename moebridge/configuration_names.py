@@ -8,7 +8,8 @@ the settings a name is in lower case.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from moebridge.settings import ConfigurationSettings
@@ -21,6 +22,10 @@ ALLOWED = "1 to 100 of A-Z a-z 0-9 . _ -, the first and last no underscore, no t
 
 _ALLOWED = re.compile(r"(?!_)(?!.*__)[A-Za-z0-9._-]{1,100}(?<!_)", re.ASCII)
 _NAME = re.compile(rf"{TABLE}\.(?P<config>.+)\.(?P<section>{'|'.join(SECTIONS)})\.(?P<key>\w+)", re.ASCII)
+
+
+#: Gives the name of a setting of one configuration, from its name in the default one.
+Named = Callable[[str], str]
 
 
 class NameParts(NamedTuple):
@@ -45,6 +50,11 @@ def parts_of(name: str) -> NameParts | None:
 def setting_name(config: str, plain: str) -> str:
     """The name of a setting of a further configuration."""
     return f"{TABLE}.{config}.{plain}"
+
+
+def naming(config: str, default: str) -> Named:
+    """How the settings of a configuration are named, from the names in the ``default`` one."""
+    return (lambda plain: plain) if config == default else partial(setting_name, config)
 
 
 def table_of(config: str, section: str = "") -> str:

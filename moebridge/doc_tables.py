@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from events.topics import CATALOGUE as TOPICS
 from events.topics import DAY_MS, TABLES, TopicSpec, changelog_spec
 from ingest.metrics import CATALOGUE as INGEST_METRICS
+from streams.lag.series import CATALOGUE as LAG_SERIES
 from streams.metrics import CATALOGUE as WORKER_METRICS
 from streams.metrics import kind_of_metric
 
@@ -22,6 +23,7 @@ def metrics_markdown() -> str:
     """One table a process."""
     front = [(n, s.kind, s.labels, s.help) for n, s in INGEST_METRICS.items()]
     worker = [(n, kind_of_metric(n), s.labels, s.help) for n, s in WORKER_METRICS.items()]
+    lag = [(str(n), "gauge", s.labels, s.help) for n, s in LAG_SERIES.items()]
     return "\n".join(
         [
             "### `moebridge ingest`",
@@ -31,6 +33,10 @@ def metrics_markdown() -> str:
             "### `moebridge worker`",
             "",
             *_metrics(worker),
+            "",
+            "### Lag: `moebridge worker`, `moebridge lag --listen`",
+            "",
+            *_metrics(lag),
         ]
     )
 

@@ -6,6 +6,10 @@ MoebridgeError
 ├── CannotListen                the address to listen on is taken, or not ours
 ├── TopicsUnfit                 topics on the broker are not as they must be
 ├── UnreadablePayload           a payload given to `moebridge mapping` is no JSON object
+├── DeadLettersError            looking at dead letters, or settling them
+│   ├── NoSuchLetter            there is none of this id
+│   ├── TakenOver               another redrive or discard began on the same partition
+│   └── BatchInDoubt            the broker did not confirm a batch of a redrive or discard
 ├── DemoFailed                  the demonstration did not come to what it should have
 ├── BrokerError                 a broker that moebridge starts itself
 │   ├── BrokerUnsupported       this machine lacks what the broker needs
@@ -26,6 +30,38 @@ class UnreadablePayload(MoebridgeError):
     def __init__(self, place: str, problem: str) -> None:
         super().__init__(f"{place}: {problem}")
         self.place = place
+
+
+class DeadLettersError(MoebridgeError):
+    """Root of what ``moebridge dead-letters`` meets."""
+
+
+class NoSuchLetter(DeadLettersError):
+    """There is no dead letter of this id, or no more."""
+
+    def __init__(self, letter_id: str, there: str) -> None:
+        super().__init__(f"dead letter {letter_id}: there is none; {there}")
+
+
+class TakenOver(DeadLettersError):
+    """Another run began on the partition since; it goes on there. ``at`` is where this one stopped."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(
+            f"stopped before dead letter {at}: another redrive or discard has begun on this partition. "
+            "Nothing is lost; run the same command again once that has ended"
+        )
+        self.at = at
+
+
+class BatchInDoubt(DeadLettersError):
+    """The broker did not confirm a batch in time: some of it may have been done. The rest is open."""
+
+    def __init__(self, did: str, count: int, first: str, last: str, why: str) -> None:
+        super().__init__(
+            f"{count} dead letters, {first} to {last}, may or may not be {did}: {why}. They are open "
+            "still; run the same command again"
+        )
 
 
 class BrokerError(MoebridgeError):

@@ -18,11 +18,11 @@ from moebridge.child import Child, OnLine
 from moebridge.errors import TopicsUnfit
 from moebridge.setting_catalogue import variable
 from moebridge.settings import ENV_PREFIX, Settings
-from moebridge.site import url
-from moebridge.supervision import keep_running
+from moebridge.site import local_url
+from moebridge.supervision import Answers, keep_running
 from moebridge.together import together
 from moebridge.topic_admin import create_topics
-from moebridge.wiring import topic_arguments
+from moebridge.wiring import connection, topic_arguments
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,9 @@ READY_S = 120.0
 STOP_INGEST_S = 20.0
 #: What a stop of the worker takes beyond ``worker.shutdown_s``.
 STOP_WORKER_S = 15.0
+
+#: How long the front door may not answer before it is killed; a worker's time is ``worker.stall_s``.
+INGEST_SILENT_S = 30.0
 
 _BROKER_LOOK_S = 0.5
 
@@ -50,12 +53,12 @@ class Place:
     @property
     def ingest_url(self) -> str:
         """The front door, from this machine."""
-        return url(_reachable(self.settings.ingest.host), self.settings.ingest.port)
+        return local_url(self.settings.ingest.host, self.settings.ingest.port)
 
     @property
     def worker_url(self) -> str:
         """The worker's site, from this machine."""
-        return url(_reachable(self.settings.worker.http_host), self.settings.worker.http_port)
+        return local_url(self.settings.worker.http_host, self.settings.worker.http_port)
 
 
 class Installation:
@@ -76,7 +79,7 @@ class Installation:
         """
         settings = self._place.settings
         reports = await create_topics(
-            {"bootstrap_servers": settings.kafka.bootstrap_servers},
+            connection(settings),
             replication=settings.kafka.replication,
             **topic_arguments(settings),
         )
@@ -91,9 +94,12 @@ class Installation:
 
     async def keep_running(self) -> None:
         """Start again what ends, until cancelled. Raises ProcessFailed, BrokerError."""
+        place = self._place
+        front = Answers(f"{place.ingest_url}/healthz", INGEST_SILENT_S)
+        worker = Answers(f"{place.worker_url}/healthz", place.settings.worker.stall_s)
         await together(
-            keep_running(self.ingest, before_restart=_nothing),
-            keep_running(self.worker, before_restart=self._forget_dead_workers),
+            keep_running(self.ingest, before_restart=_nothing, answers=front),
+            keep_running(self.worker, before_restart=self._forget_dead_workers, answers=worker),
             *([self._keep_broker(self._broker)] if self._broker else []),
         )
 
@@ -144,10 +150,6 @@ def child_environment(base: Mapping[str, str], settings: Mapping[str, str]) -> d
 def without_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment without anything of moebridge's."""
     return {name: value for name, value in environment.items() if not name.upper().startswith(ENV_PREFIX)}
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # to call, not to listen
 
 
 async def _nothing() -> None:

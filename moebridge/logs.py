@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import logging
+import re
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -16,14 +19,26 @@ Format = Literal["text", "json"]
 LIBRARIES = ("aiohttp", "aiokafka", "asyncio", "faust", "kafka", "mode", "rocksdict")
 
 
-def set_up(level: str, form: Format, process: str, *, prefix: str = "") -> None:
+#: A shorter secret is left alone: it stands in too many words.
+MIN_SECRET_CHARS = 4
+#: The same for what base64 makes of one.
+MIN_BASE64_CHARS = 8
+
+_Redact = Callable[[str], str]
+
+
+def set_up(
+    level: str, form: Format, process: str, *, prefix: str = "", secrets: Iterable[str] = ()
+) -> None:
     """Write lines of ``level`` and above; of the libraries only warnings and above.
 
-    ``process`` names this one in JSON lines, ``prefix`` begins each text line. A second call replaces
-    the first.
+    ``process`` names this one in JSON lines, ``prefix`` begins each text line. Nothing of ours puts a
+    secret into a line; should a library quote one, as it is or in a Basic auth header, ``***`` stands in
+    its place. A second call replaces the first.
     """
+    redact = _redaction(secrets)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(process) if form == "json" else TextLines(prefix))
+    handler.setFormatter(JsonLines(process, redact) if form == "json" else TextLines(prefix, redact))
     handler.addFilter(_not_of_a_service)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -35,24 +50,26 @@ def set_up(level: str, form: Format, process: str, *, prefix: str = "") -> None:
 class TextLines(logging.Formatter):
     """``2026-11-22T13:00:00.123Z info streams.worker: ready``."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, redact: _Redact) -> None:
         super().__init__()
         self._prefix = prefix
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and more for a traceback."""
         text = f"{_moment(record)} {record.levelname.lower()} {record.name}: {record.getMessage()}"
         if record.exc_info:
             text += f"\n{self.formatException(record.exc_info)}"
-        return self._prefix + text.replace("\n", f"\n{self._prefix}")
+        return self._prefix + self._redact(text).replace("\n", f"\n{self._prefix}")
 
 
 class JsonLines(logging.Formatter):
     """An object with ``time``, ``level``, ``process``, ``logger``, ``message`` and ``traceback``."""
 
-    def __init__(self, process: str) -> None:
+    def __init__(self, process: str, redact: _Redact) -> None:
         super().__init__()
         self._process = process
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -61,11 +78,34 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "process": self._process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self._redact(record.getMessage()),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = self._redact(self.formatException(record.exc_info))
         return encode(line).decode()
+
+
+def _redaction(secrets: Iterable[str]) -> _Redact:
+    plain = {one for one in secrets if len(one) >= MIN_SECRET_CHARS}
+    encoded = {form for one in plain for form in _in_base64(one) if len(form) >= MIN_BASE64_CHARS}
+    known = sorted(plain | encoded, key=len, reverse=True)
+    if not known:
+        return lambda text: text
+    pattern = re.compile("|".join(map(re.escape, known)))
+    return lambda text: pattern.sub("***", text)
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """What is always there of a secret within base64, whatever stands before it and behind.
+
+    It may begin at any of three places in a group of three bytes; a character that holds bits of its
+    neighbours too is left out.
+    """
+    raw = secret.encode()
+    for before in range(3):
+        bits_before = 8 * before
+        text = base64.b64encode(bytes(before) + raw).decode()
+        yield text[-(-bits_before // 6) : (bits_before + 8 * len(raw)) // 6]
 
 
 def _not_of_a_service(record: logging.LogRecord) -> bool:

@@ -132,6 +132,17 @@ def value_of(settings: Settings, name: str) -> Any:
     return getattr(getattr(settings, section), key)
 
 
+def secrets_of(settings: Settings) -> frozenset[str]:
+    """Every secret that is set."""
+    values: list[str] = []
+    for one in settings_of(settings):
+        if one.secret:
+            value = value_of(settings, one.name)
+            several = value if isinstance(value, tuple) else (value,)
+            values += [secret.get_secret_value() for secret in several]
+    return frozenset(values) - {""}
+
+
 def markdown() -> str:
     """The tables of docs/settings.md."""
     parts = []

@@ -17,16 +17,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from events.configurations import DEFAULT_NAME
+from ingest.sources import INTERCOM, networks
 from mappings.merging import Merges
 from moebridge.setting_kinds import Expect
-from streams.failpoints import MOMENTS, Failpoints
+from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE, CUSTOMER_PER_MINUTE
+from streams.delivery.config import AfterRefusal
+from streams.failpoints import ACTIONS, MOMENTS, Failpoints
 
 ENV_PREFIX = "MOEBRIDGE_"
 ENV_DELIMITER = "__"
 
 
 def _split(value: Any) -> Any:
-    """A list in one string: a JSON array, or values separated by commas."""
+    """A list in one string: a JSON array, or values separated by commas or, as in a file, by lines."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -35,7 +38,7 @@ def _split(value: Any) -> Any:
             return json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"not a JSON array: {error.msg} at character {error.pos}") from None
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
 
 
 def _servers(value: str) -> str:
@@ -58,10 +61,16 @@ def _fits(pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _base_url(value: str) -> str:
+def server_address(value: str) -> str:
+    """A server's address, without the slash at its end. Raises ValueError."""
     if value and not re.fullmatch(r"https?://[^\s/@:]+(:\d{1,5})?(/[^\s@]*)?", value):
         raise ValueError("not such an address")
     return value.rstrip("/")
+
+
+def _sources(value: tuple[str, ...]) -> tuple[str, ...]:
+    networks(value)
+    return value
 
 
 def _existing(value: Path | None) -> Path | None:
@@ -88,6 +97,14 @@ Secrets = Annotated[
     NoDecode,
     BeforeValidator(_split),
     Expect("secrets, separated by commas, or a JSON array of strings"),
+]
+PemFile = Annotated[Path | None, AfterValidator(_existing), Expect("a PEM file")]
+Sources = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split),
+    AfterValidator(_sources),
+    Expect(f"addresses, CIDR blocks, or {', '.join(INTERCOM)}, separated by commas"),
 ]
 IdentitySource = Literal["external_id", "email", "intercom_id"]
 
@@ -120,6 +137,26 @@ class KafkaSettings(Section):
         default=1, description="Copies of every topic; 3 on a cluster that may lose a broker."
     )
 
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How every process speaks to the broker: SSL is TLS."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How it logs in, with SASL."
+    )
+    sasl_username: str = Field(default="", description="The user as whom it logs in.")
+    sasl_password: SecretStr = Field(default=SecretStr(""), description="That user's password.")
+    ssl_cafile: PemFile = Field(
+        default=None,
+        description="Certificates that the broker's must come from. Empty: those of the system.",
+    )
+    ssl_certfile: PemFile = Field(
+        default=None, description="Our certificate, for a broker that asks for one."
+    )
+    ssl_keyfile: PemFile = Field(
+        default=None,
+        description="Its key, without a password. Empty: it is in the same file as the certificate.",
+    )
+
 
 class IntercomSettings(Section):
     """How Intercom proves who it is, and how it is asked for contacts that are not known yet."""
@@ -148,7 +185,7 @@ class IntercomSettings(Section):
         default="us", description="The region that hosts the Intercom workspace."
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of the region's `https://api….intercom.io`."
     )
@@ -169,12 +206,26 @@ class MoEngageSettings(Section):
         description="The number in the dashboard's address: `dashboard-02.moengage.com` is 02.",
     )
     base_url: Annotated[
-        str, AfterValidator(_base_url), Expect("http(s)://host[:port], without credentials")
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
     ] = Field(
         default="", description="Another server instead of `https://api-<data center>.moengage.com`."
     )
     timeout_s: Annotated[float, Gt(0), Le(300)] = Field(
         default=10.0, description="How long one call may take, in seconds."
+    )
+    users_per_minute: Annotated[int, Ge(0), Le(10_000_000)] = Field(
+        default=BULK_USERS_PER_MINUTE,
+        description="Users a minute that the workspace takes, merges and deletes among them. The workers "
+        "share it by the partitions that they have. Less is sent for a while after a 429. 0: no limit.",
+    )
+    events_per_minute: Annotated[int, Ge(0), Le(10_000_000)] = Field(
+        default=BULK_EVENTS_PER_MINUTE,
+        description="Events a minute that it takes, likewise.",
+    )
+    customer_per_minute: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        default=CUSTOMER_PER_MINUTE,
+        description="Users and events a minute of one customer_id; what is more waits. MoEngage drops it "
+        "silently, for an hour. 0: no limit.",
     )
     real_time_action: bool = Field(
         default=False,
@@ -202,6 +253,22 @@ class IngestSettings(Section):
         description="Bytes of their bodies together, and of records that wait for the broker; more is "
         "answered with 429.",
     )
+    max_requests_per_source_s: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        default=2500,
+        description="Requests a second from one address, and as many at once; more is answered with 429. "
+        "0: no limit. Intercom sends 150,000 a minute at most. Behind a proxy, name that in "
+        "`trusted_proxies`.",
+    )
+    allowed_sources: Sources = Field(
+        default=(),
+        description="From where requests are taken; `intercom-us`, `intercom-eu` and `intercom-au` stand "
+        "for the addresses that Intercom documents. Empty: from anywhere.",
+    )
+    trusted_proxies: Sources = Field(
+        default=(),
+        description="Proxies whose X-Forwarded-For tells where a request comes from. Empty: from the "
+        "other end of its connection.",
+    )
     answer_deadline_s: Annotated[float, Gt(0), Le(4.5)] = Field(
         default=1.5,
         description="How long the broker may take to confirm an event before the answer is 429, in "
@@ -224,6 +291,13 @@ class IngestSettings(Section):
     ] = Field(
         default=DEFAULT_NAME,
         description="Name of the default configuration, as `configName` in its connectors' URLs.",
+    )
+    public_url: Annotated[
+        str, AfterValidator(server_address), Expect("http(s)://host[:port], without credentials")
+    ] = Field(
+        default="",
+        description="Where Intercom reaches the front door, such as `https://bridge.example.com`; for "
+        "what `moebridge connector` prints, and `moebridge doctor` asks.",
     )
 
 
@@ -253,6 +327,12 @@ class WorkerSettings(Section):
     shutdown_s: Annotated[float, Ge(1), Le(600)] = Field(
         default=10.0, description="How long a stop may take to finish what is in work, in seconds."
     )
+    stall_s: Annotated[float, Ge(5), Le(86_400)] = Field(
+        default=120.0,
+        description="A worker that has work and makes no progress for so many seconds, nor waits for a "
+        "known reason, is not alive: `/healthz` says 503, and a quarter of that later it ends, to be "
+        "started again. Twice `moengage.timeout_s` at least, whatever it says here.",
+    )
     instance_id: Annotated[
         str, _fits(r"[A-Za-z0-9._-]{0,200}"), Expect("up to 200 of A-Z a-z 0-9 . _ -")
     ] = Field(
@@ -269,12 +349,15 @@ class WorkerSettings(Section):
         NoDecode,
         BeforeValidator(_split),
         AfterValidator(_failpoints),
-        Expect(f"stage:moment:count, moment one of {', '.join(MOMENTS)}; several separated by commas"),
+        Expect(
+            f"stage:moment:count[:action], moment one of {', '.join(MOMENTS)}, action one of "
+            f"{', '.join(ACTIONS)}; several separated by commas"
+        ),
     ] = Field(default=(), description="Test switch: fail on purpose. Never set it in production.")
 
 
 class DeliverySettings(Section):
-    """Micro-batches to MoEngage: a request goes out at the first of these bounds."""
+    """Requests to MoEngage: each goes out at the first of its bounds; and what follows its answers."""
 
     max_elements: Annotated[int, Ge(1), Le(1000)] = Field(
         default=100, description="Most users and events in one request."
@@ -285,6 +368,60 @@ class DeliverySettings(Section):
     linger_ms: Annotated[int, Ge(0), Le(60_000)] = Field(
         default=50, description="How long the first element waits for company, in milliseconds."
     )
+    in_flight: Annotated[int, Ge(1), Le(100)] = Field(
+        default=4,
+        description="Requests to a workspace that one worker has out at once, none two of them with the "
+        "same customer. A worker that is killed may have sent as many without knowing.",
+    )
+    retry_cap_s: Annotated[float, Gt(0), Le(3600)] = Field(
+        default=30.0,
+        description="Longest wait between two tries while MoEngage does not answer, in seconds; there is "
+        "no last try.",
+    )
+    pause_s: Annotated[float, Gt(0), Le(3600)] = Field(
+        default=15.0,
+        description="Time between two tries while MoEngage refuses credentials or workspace, in seconds.",
+    )
+    max_attempts: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        default=0,
+        description="Tries for an element that alone meets 5xx or no answer while others are taken; then "
+        "it is a dead letter. 0: without end.",
+    )
+    after_refusal: AfterRefusal = Field(
+        default="go_on",
+        description="What comes for a customer of whom MoEngage refused an element: `go_on` sends it, "
+        "`park` puts it among the dead letters too, in order, until all of them were redriven.",
+    )
+    brake_run: Annotated[int, Ge(0), Le(100_000)] = Field(
+        default=25,
+        description="So many refused elements in a row stop delivery to the workspace, before more are "
+        "dead letters; it goes on when one is taken. 0: never.",
+    )
+    brake_share: Annotated[float, Gt(0), Le(1)] = Field(
+        default=0.5,
+        description="So does this share of refused ones among the last elements (at least four times "
+        "`brake_run`).",
+    )
+    brake_rest_s: Annotated[float, Gt(0), Le(3600)] = Field(
+        default=60.0, description="Time between two tries while it is stopped, in seconds."
+    )
+
+
+class LagSettings(Section):
+    """How far the workers are behind: `moebridge lag`, `/lag` and the metrics of workers."""
+
+    interval_s: Annotated[float, Ge(0), Le(3600)] = Field(
+        default=10.0, description="How often a worker asks the broker, in seconds. 0: never."
+    )
+    window: Annotated[int, Ge(2), Le(1000)] = Field(
+        default=12, description="How many of these looks a worker's verdict is made from."
+    )
+    allowed_lag: Annotated[int, Ge(0), Le(1_000_000_000)] = Field(
+        default=0, description="Records on a partition up to which nothing is ever wrong."
+    )
+    cluster_name: Annotated[
+        str, _fits(r"[A-Za-z0-9._-]{1,100}"), Expect("1 to 100 of A-Z a-z 0-9 . _ -")
+    ] = Field(default="kafka", description="The label `cluster_name` of the metrics.")
 
 
 class MappingSettings(Section):
@@ -363,6 +500,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     mapping: MappingSettings = Field(default_factory=MappingSettings)
+    lag: LagSettings = Field(default_factory=LagSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     #: Further ones, by name in lower case (configuration_names).
     configurations: dict[str, ConfigurationSettings] = Field(default_factory=dict)

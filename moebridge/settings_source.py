@@ -18,11 +18,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsError,
 )
 
+from moebridge import kafka_security
 from moebridge.configuration_names import (
     SECTIONS,
     TABLE,
@@ -33,6 +35,7 @@ from moebridge.configuration_names import (
     why_not,
 )
 from moebridge.errors import SettingsInvalid
+from moebridge.secret_files import with_secret_files
 from moebridge.setting_catalogue import CATALOGUE, sections, setting
 from moebridge.setting_problems import (
     Problem,
@@ -67,9 +70,14 @@ def load(file: Path | None = None, *, purpose: Purpose = "anything") -> Loaded:
     origins = {**document.origins, **environment.origins}
     given = {**document.values, **environment.values}
     settings = None
+
+    def is_set(name: str) -> bool:
+        return given.get(name) not in (None, "", [])
+
     try:
-        settings = _read(document.tables)
+        settings = _read(document.tables, environment.variables)
         problems += clashes(settings, partial(_origin_of, origins))
+        problems += kafka_security.problems(settings.kafka, is_set)
     except ValidationError as error:
         found: dict[str, Problem] = {}
         told = {problem.name for problem in problems}
@@ -85,7 +93,7 @@ def load(file: Path | None = None, *, purpose: Purpose = "anything") -> Loaded:
             raise
     named = [parts.config for name in given if (parts := parts_of(name))]
     configurations = dict.fromkeys([*(settings.configurations if settings else ()), *named])
-    problems += missing(purpose, lambda name: given.get(name) not in (None, "", []), configurations)
+    problems += missing(purpose, is_set, configurations)
     if problems or settings is None:
         raise SettingsInvalid(listed(problems))
     return Loaded(settings, origins, path)
@@ -104,8 +112,8 @@ def _choose(file: Path | None) -> Path | None:
     return file
 
 
-def _read(tables: Mapping[str, Any]) -> Settings:
-    """The settings from the environment and from the tables of the file."""
+def _read(tables: Mapping[str, Any], variables: Mapping[str, str]) -> Settings:
+    """The settings from the environment's variables and from the tables of the file."""
 
     class FromHere(Settings):
         @classmethod
@@ -117,6 +125,8 @@ def _read(tables: Mapping[str, Any]) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
+            assert isinstance(env_settings, EnvSettingsSource)
+            env_settings.env_vars = {name.lower(): value for name, value in variables.items() if value}
             return env_settings, InitSettingsSource(settings_cls, dict(tables))
 
     return FromHere()
@@ -124,12 +134,17 @@ def _read(tables: Mapping[str, Any]) -> Settings:
 
 @dataclass(slots=True)
 class _Found:
-    """What one place tells. ``tables`` are those of the file, with configurations in lower case."""
+    """What one place tells.
+
+    ``tables`` are those of the file, with configurations in lower case; ``variables`` the environment's,
+    with the secrets that files hold.
+    """
 
     origins: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def take(self, name: str, origin: str, value: Any) -> bool:
         """Note a setting; False where there is none of that name."""
@@ -146,10 +161,14 @@ def _origin_of(origins: Mapping[str, str], name: str) -> str:
 
 def _in_environment() -> _Found:
     """The variables that are ours. Kubernetes puts others of our prefix there (``…_PORT=tcp://…``)."""
-    found = _Found()
+    environment = with_secret_files(os.environ)
+    found = _Found(problems=list(environment.problems), variables=environment.variables)
+    for problem in environment.problems:
+        found.take(problem.name, problem.origin, problem.origin)  # it is set, if to nothing of use
     one_underscore = {row.variable.replace(ENV_DELIMITER, "_"): row for row in CATALOGUE.values()}
-    for variable, value in os.environ.items():
-        upper = variable.upper()
+    for given, value in environment.variables.items():
+        upper = given.upper()
+        variable = environment.origins.get(given, given)
         if not upper.startswith(ENV_PREFIX) or upper == CONFIG_VARIABLE or not value:
             continue
         section, *keys = upper.removeprefix(ENV_PREFIX).lower().split(ENV_DELIMITER)

@@ -26,7 +26,7 @@ async def serving(app: web.Application, host: str, port: int, setting: str) -> A
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise CannotListen(setting, host, port, _reason(error)) from None
+            raise CannotListen(setting, host, port, os_reason(error)) from None
         yield url(host, runner.addresses[0][1])
     finally:
         await runner.cleanup()
@@ -37,7 +37,13 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _reason(error: OSError) -> str:
+def local_url(host: str, port: int) -> str:
+    """The URL at which this machine reaches what listens on ``host``, which may be all addresses."""
+    return url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104  # to call
+
+
+def os_reason(error: OSError) -> str:
+    """What went wrong, in lower case, without the address."""
     # asyncio puts the address into the text of an error that has a number; resolvers' have none.
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno).lower()

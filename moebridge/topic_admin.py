@@ -63,8 +63,8 @@ async def create_topics(
     BrokerUnreachable.
     """
     expected = expected_topics(prefix, app_id)
-    async with _admin(connection) as admin:
-        existing = await _partition_counts(admin)
+    async with admin_client(connection) as admin:
+        existing = await partition_counts(admin)
         missing = [topic for topic in expected if topic.name not in existing]
         made: set[str] = set()
         refused: dict[str, str] = {}
@@ -91,7 +91,7 @@ async def check_topics(
     max_message_bytes: int = 2_000_000,
 ) -> list[TopicReport]:
     """Report on every topic, changing nothing. Raises BrokerUnreachable."""
-    async with _admin(connection) as admin:
+    async with admin_client(connection) as admin:
         return await _reports(admin, expected_topics(prefix, app_id), partitions, max_message_bytes)
 
 
@@ -164,7 +164,8 @@ def _policies(value: str) -> set[str]:
 
 
 @asynccontextmanager
-async def _admin(connection: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_client(connection: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client inside. Raises BrokerUnreachable, also for what fails on the way."""
     admin = AIOKafkaAdminClient(**connection)
     try:
         try:
@@ -178,7 +179,7 @@ async def _admin(connection: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminCl
         await admin.close()
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
     """Partitions of every topic there is. Asking by name would create a topic on some brokers."""
     return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
 
@@ -218,7 +219,7 @@ async def _create(
 async def _wait_until_visible(admin: AIOKafkaAdminClient, names: set[str]) -> None:
     """Wait a while; what is missing even then, the report will say."""
     for _ in range(round(VISIBLE_TIMEOUT_S / _PAUSE_S)):
-        if names <= (await _partition_counts(admin)).keys():
+        if names <= (await partition_counts(admin)).keys():
             return
         await asyncio.sleep(_PAUSE_S)
 
@@ -229,7 +230,7 @@ async def _reports(
     partitions: int,
     max_message_bytes: int,
 ) -> list[TopicReport]:
-    counts = await _partition_counts(admin)
+    counts = await partition_counts(admin)
     configs = await _configs(admin, [topic.name for topic in expected if topic.name in counts])
     return [
         judge(

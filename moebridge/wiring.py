@@ -8,18 +8,28 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from events.topics import EVENTS, topic_name
 from ingest.config import IngestConfig, Senders
 from ingest.metrics import SpoolMetrics
 from ingest.publisher import KafkaPublisher, RunningPublisher
+from ingest.sources import networks
 from ingest.spool.publisher import SpoolingPublisher
 from ingest.spool.spool import Spool
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
+from moebridge.kafka_security import security
 from moebridge.mapping_reload import Mappings, checked_rules, rule_files
 from moebridge.settings import IntercomSettings, MappingSettings, MoEngageSettings, Settings
+from moebridge.watchdog import WatchConfig
+from moengage.brake import BrakeLimits
+from moengage.budgets import Rates
 from moengage.client import MoEngageConfig
-from streams.app import AppConfig
-from streams.deliver import DeliverConfig
+from moengage.retry import RetryPolicy
+from streams.app import AppConfig, rebalance_s
+from streams.delivery.config import DeliverConfig
+from streams.lag.broker import LagReader
+from streams.lag.look import watched
+from streams.lag.watch import LagConfig
 from streams.worker import WorkerConfig
 
 #: A record's headers and a batch's frame around a body, with room to spare, in bytes.
@@ -28,7 +38,7 @@ _FRAME_BYTES = 100_000
 
 def connection(settings: Settings) -> dict[str, Any]:
     """Keyword arguments of aiokafka's clients."""
-    return {"bootstrap_servers": settings.kafka.bootstrap_servers}
+    return {"bootstrap_servers": settings.kafka.bootstrap_servers, **security(settings.kafka)}
 
 
 def max_message_bytes(settings: Settings) -> int:
@@ -39,6 +49,11 @@ def max_message_bytes(settings: Settings) -> int:
     return 2 * max(1_000_000, settings.ingest.max_body_bytes)
 
 
+def max_batch_bytes(settings: Settings) -> int:
+    """What a batch of records may take, and one record alone."""
+    return max_message_bytes(settings) - _FRAME_BYTES
+
+
 def topic_arguments(settings: Settings) -> Mapping[str, Any]:
     """Keyword arguments that topic_admin's create_topics and check_topics share."""
     return {
@@ -47,6 +62,23 @@ def topic_arguments(settings: Settings) -> Mapping[str, Any]:
         "app_id": settings.app_id,
         "max_message_bytes": max_message_bytes(settings),
     }
+
+
+def lag_config(settings: Settings) -> LagConfig:
+    """How a worker looks at its lag."""
+    lag = settings.lag
+    return LagConfig(
+        interval_s=lag.interval_s,
+        window=lag.window,
+        allowed_lag=lag.allowed_lag,
+        cluster_name=lag.cluster_name,
+    )
+
+
+def lag_reader(settings: Settings) -> LagReader:
+    """What looks at the workers' group."""
+    group = watched(settings.app_id, settings.kafka.topic_prefix)
+    return LagReader(connection(settings), group, now_ms=now_ms)
 
 
 def ingest_config(settings: Settings) -> IngestConfig:
@@ -64,6 +96,9 @@ def ingest_config(settings: Settings) -> IngestConfig:
         max_in_flight=ingest.max_in_flight,
         max_in_flight_bytes=ingest.max_in_flight_bytes,
         topic_prefix=settings.kafka.topic_prefix,
+        allowed_sources=networks(ingest.allowed_sources),
+        trusted_proxies=networks(ingest.trusted_proxies),
+        max_requests_per_source_s=ingest.max_requests_per_source_s,
     )
 
 
@@ -131,6 +166,11 @@ def moengage_config(moengage: MoEngageSettings) -> MoEngageConfig:
     )
 
 
+def rates(moengage: MoEngageSettings) -> Rates:
+    """How fast a configuration's workspace is sent to."""
+    return Rates(moengage.users_per_minute, moengage.events_per_minute, moengage.customer_per_minute)
+
+
 def intercom_config(intercom: IntercomSettings) -> IntercomConfig | None:
     """The enricher's, of a configuration; None without a token, for then nobody is asked."""
     token = intercom.access_token.get_secret_value()
@@ -144,6 +184,24 @@ def intercom_config(intercom: IntercomSettings) -> IntercomConfig | None:
     )
 
 
+def watch_config(settings: Settings) -> WatchConfig:
+    """How the worker is watched."""
+    worker = settings.worker
+    # What is on its way to MoEngage, or gathers for it, is no standing still.
+    answer_s = max(one.moengage.timeout_s for one in settings.by_name().values())
+    least_s = 2 * max(answer_s, settings.delivery.linger_ms / 1000)
+    stall_s = max(worker.stall_s, least_s)
+    return WatchConfig(
+        stall_s=stall_s,
+        grace_s=stall_s / 4,
+        join_s=rebalance_s(worker.shutdown_s),
+        shutdown_s=worker.shutdown_s,
+        connection=connection(settings),
+        group=settings.app_id,
+        topic=topic_name(EVENTS, settings.kafka.topic_prefix),
+    )
+
+
 def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> WorkerConfig:
     """The worker's; ``rules_of`` gives the rules of a configuration, by its name."""
     worker, delivery = settings.worker, settings.delivery
@@ -153,6 +211,7 @@ def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> Wor
         app=AppConfig(
             app_id=settings.app_id,
             bootstrap_servers=settings.kafka.bootstrap_servers,
+            security=security(settings.kafka),
             data_dir=worker.data_dir,
             prefix=settings.kafka.topic_prefix,
             store=worker.store,
@@ -168,9 +227,15 @@ def worker_config(settings: Settings, rules_of: Callable[[str], RuleSet]) -> Wor
             max_elements=delivery.max_elements,
             max_bytes=delivery.max_bytes,
             linger_s=delivery.linger_ms / 1000,
+            in_flight=delivery.in_flight,
+            max_attempts=delivery.max_attempts,
+            rates={name: rates(one.moengage) for name, one in by_name.items()},
+            after_refusal=delivery.after_refusal,
+            brake=BrakeLimits(delivery.brake_run, delivery.brake_share, delivery.brake_rest_s),
+            retry=RetryPolicy(cap_s=delivery.retry_cap_s, pause_s=delivery.pause_s),
         ),
         shutdown_s=worker.shutdown_s,
-        max_batch_bytes=max_message_bytes(settings) - _FRAME_BYTES,
+        max_batch_bytes=max_batch_bytes(settings),
         real_time_action=frozenset(n for n, one in by_name.items() if one.moengage.real_time_action),
         failpoints=worker.failpoints,
     )

@@ -1,5 +1,5 @@
 """MoEngage's Data API as delivery needs it, and a sandbox server that behaves as documented.
 
-From bytes to outcome: ``bodies`` renders, ``batching`` gathers, ``client`` calls over a ``transport``,
-``answers`` says what an answer means, ``delivery`` does what it asks for.
+``bodies`` renders, ``client`` calls over a ``transport``, ``answers`` says what an answer means. What is
+known of a workspace is in ``workspace``, with ``budgets`` and ``brake``; ``fair_use`` is of a customer.
 """

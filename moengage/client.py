@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -49,6 +50,22 @@ class MoEngageConfig:
         """The address of a call; ``path`` comes without ``/v1/``."""
         base = self.base_url.rstrip("/") or f"https://api-{self.data_center}.moengage.com"
         return f"{base}/v1/{path}"
+
+
+class Calls(Protocol):
+    """What delivery needs of a client."""
+
+    async def transition(self, bodies: Sequence[bytes]) -> Answer:
+        """Send rendered elements in one request; MoEngage takes all of them or none."""
+        ...
+
+    async def merge(self, body: bytes) -> Answer:
+        """Merge two users."""
+        ...
+
+    async def delete(self, body: bytes) -> Answer:
+        """Delete a user."""
+        ...
 
 
 class MoEngageClient:

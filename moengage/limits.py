@@ -20,6 +20,9 @@ DEFAULT_BULK_ELEMENTS = 100
 #: Per workspace and minute, bulk (source: Bulk Import; an older page says 10,000 and 30,000).
 BULK_USERS_PER_MINUTE = 60_000
 BULK_EVENTS_PER_MINUTE = 60_000
+#: Of one user, from all server sources; above it that user's data is dropped silently for an hour
+#: (source: Fair Usage Policy).
+CUSTOMER_PER_MINUTE = 5_000
 
 #: Characters; longer ones are cut off silently (source: Data Tracking Policies).
 MAX_NAME_CHARS = 200

@@ -34,6 +34,7 @@ class Chunk:
     place: Place
     records: Sequence[Any] = field(repr=False)
     epoch: int
+    turn: int = 0
 
     @property
     def first(self) -> int:
@@ -46,9 +47,25 @@ class Chunk:
         return int(self.records[-1].offset) + 1
 
 
+class Standing(NamedTuple):
+    """Where one partition stands. Offsets are those of the next record; None: not known, or nothing yet.
+
+    ``expected``: begin of the next chunk. ``done``: everything below is done. ``committed``: everything
+    below is committed. ``out``: records that are out. ``stray``: begin of the chunk that should be worked
+    on next, where it has not arrived at its stage.
+    """
+
+    expected: int | None
+    done: int | None
+    committed: int | None
+    out: int
+    stray: int | None = None
+
+
 @dataclass(slots=True)
 class _Progress:
     expected: int | None  # offset that the next chunk should begin at; None: not known yet
+    turn: int = 0  # of which beginning anew this is; chunks of another are void
     done: int | None = None  # everything below is done; None: nothing yet
     committed: int | None = None
     outstanding: deque[Chunk] = field(default_factory=deque)
@@ -64,12 +81,15 @@ class Ledger:
     closed: bool = False  # while partitions are being given back, no further chunk is begun
     _books: dict[Place, _Progress] = field(default_factory=dict)
     _in_work: set[Chunk] = field(default_factory=set)
+    _arrived: set[Chunk] = field(default_factory=set)
+    _turns: int = 0
 
     def restart(self, positions: Mapping[Place, int | None]) -> None:
         """Begin anew at these committed offsets. Every chunk that is out becomes void."""
         self.epoch += 1
         self.closed = False
         self._in_work.clear()
+        self._arrived.clear()
         self._books = {
             place: _Progress(expected=offset, committed=offset) for place, offset in positions.items()
         }
@@ -78,7 +98,7 @@ class Ledger:
         """Partitions were revoked: their chunks are somebody else's now."""
         for place in places:
             self._books.pop(place, None)
-        self._in_work = {chunk for chunk in self._in_work if chunk.place in self._books}
+        self._drop_void()
 
     def has_room(self, place: Place) -> bool:
         """Whether more of this partition may be fetched: little is out, and little uncommitted."""
@@ -102,8 +122,9 @@ class Ledger:
 
     def rewind(self, place: Place, offset: int) -> None:
         """Begin this partition anew at ``offset``; its chunks that are out become void."""
-        self._books[place] = _Progress(expected=offset)
-        self._in_work = {chunk for chunk in self._in_work if chunk.place != place}
+        self._turns += 1
+        self._books[place] = _Progress(expected=offset, turn=self._turns)
+        self._drop_void()
 
     def skip_to(self, place: Place, offset: int) -> None:
         """Accept that nothing exists below ``offset`` (retention took it)."""
@@ -118,16 +139,22 @@ class Ledger:
             return None
         if books.committed is None:
             books.committed = int(records[0].offset)  # nothing before it is to be committed
-        chunk = Chunk(place, records, self.epoch)
+        chunk = Chunk(place, records, self.epoch, books.turn)
         books.outstanding.append(chunk)
         books.records += len(records)
         books.expected = chunk.end
         return chunk
 
+    def arrived(self, chunk: Chunk) -> None:
+        """A stage has it in hand, and will begin when its turn comes."""
+        if self._current(chunk):
+            self._arrived.add(chunk)
+
     def begin(self, chunk: Chunk) -> bool:
         """A stage wants to work on it. False: it is void, or being given back; drop it."""
         if self.closed or not self._current(chunk):
             return False
+        self._arrived.add(chunk)
         self._in_work.add(chunk)
         return True
 
@@ -142,6 +169,7 @@ class Ledger:
         """
         if not self._current(chunk):
             self._in_work.discard(chunk)
+            self._arrived.discard(chunk)
             return False
         books = self._books[chunk.place]
         if chunk not in books.outstanding:
@@ -157,7 +185,19 @@ class Ledger:
             books.outstanding.popleft()
             books.records -= len(chunk.records)
             self._in_work.discard(chunk)
+            self._arrived.discard(chunk)
         return True
+
+    def give_back(self, chunks: Iterable[Chunk]) -> None:
+        """Stages will not work on these any further; what is done of them stays done."""
+        self._in_work.difference_update(chunks)
+
+    def position(self, place: Place) -> int | None:
+        """The offset that a commit would have, moved or not; None where nothing is known of one."""
+        books = self._books.get(place)
+        if books is None:
+            return None
+        return books.committed if books.done is None else books.done
 
     def finish(self, chunk: Chunk) -> bool:
         """The whole chunk is done."""
@@ -177,6 +217,15 @@ class Ledger:
             if place in self._books:
                 self._books[place].committed = offset
 
+    def standings(self) -> dict[Place, Standing]:
+        """Where every partition stands."""
+        return {
+            place: Standing(
+                books.expected, books.done, books.committed, books.records, self._stray(books)
+            )
+            for place, books in self._books.items()
+        }
+
     @property
     def idle(self) -> bool:
         """Whether no stage is at work on a chunk that still counts."""
@@ -186,9 +235,19 @@ class Ledger:
         """Stop waiting for what is in work: its chunks become void."""
         self.epoch += 1
         self._in_work.clear()
+        self._arrived.clear()
+
+    def _stray(self, books: _Progress) -> int | None:
+        head = books.outstanding[0] if books.outstanding else None
+        return None if head is None or head in self._arrived else head.first
+
+    def _drop_void(self) -> None:
+        self._in_work = {chunk for chunk in self._in_work if self._current(chunk)}
+        self._arrived = {chunk for chunk in self._arrived if self._current(chunk)}
 
     def _current(self, chunk: Chunk) -> bool:
-        return chunk.epoch == self.epoch and chunk.place in self._books
+        books = self._books.get(chunk.place)
+        return chunk.epoch == self.epoch and books is not None and chunk.turn == books.turn
 
     def _progress(self, place: Place) -> _Progress:
         if place not in self._books:

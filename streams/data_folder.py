@@ -16,7 +16,7 @@ def locked(folder: Path) -> Iterator[Path]:
 
     Raises DataFolderInUse where another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds what is known of customers
     with (folder / "worker.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,11 +6,14 @@
         ├── PublishFailed       the broker did not confirm what a stage put out
         ├── RecordTooLarge      one record alone is larger than a batch may be
         ├── PartitionMismatch   a table and its topic differ in partitions, or live on two workers
+        ├── ForeignWriter       somebody else wrote to the changelog of a partition that is ours
+        ├── WorkerStalled       the worker has work and makes no progress
         ├── DataFolderInUse     another worker holds the data folder
         ├── StageFailed         a stage raised; nothing of its chunk was acknowledged
-        └── InjectedFailure     a test switch
+        ├── InjectedFailure     a test switch
+        └── LagUnreadable       the broker did not tell how far a group is; stops no worker
 
-None of these is handled by going on: the worker ends with a non-zero code, whoever supervises it
+None of the others is handled by going on: the worker ends with a non-zero code, whoever supervises it
 starts it again, and it begins at the last committed offset.
 """
 
@@ -39,6 +42,14 @@ class PartitionMismatch(StreamsError):
     """A table's changelog and its source topic must have equal partitions, on the same worker."""
 
 
+class ForeignWriter(StreamsError):
+    """A former owner of the partition wrote to its changelog late; rows must be recovered anew."""
+
+
+class WorkerStalled(StreamsError):
+    """The worker has work and makes no progress, nor a known reason to wait (streams.progress)."""
+
+
 class DataFolderInUse(StreamsError):
     """Another process holds the lock of this worker's data folder."""
 
@@ -49,3 +60,14 @@ class StageFailed(StreamsError):
 
 class InjectedFailure(StreamsError):
     """Raised by a test switch (streams.failpoints)."""
+
+
+class LagUnreadable(StreamsError):
+    """The broker did not tell offsets or group."""
+
+    def __init__(self, bootstrap_servers: str, reason: str) -> None:
+        super().__init__(
+            f"kafka.bootstrap_servers: {bootstrap_servers} did not tell the lag ({reason}); is the "
+            "broker running, and may this user describe the group and its topics?"
+        )
+        self.reason = reason

@@ -20,12 +20,19 @@ CounterName = Literal[
     "moebridge_delivery_ambiguous_total",
     "moebridge_enrichment_contacts_total",
     "moebridge_enrichment_calls_total",
+    "moebridge_chunks_lost_total",
 ]
-HistogramName = Literal["moebridge_stage_group_seconds", "moebridge_end_to_end_seconds"]
+HistogramName = Literal[
+    "moebridge_stage_group_seconds", "moebridge_end_to_end_seconds", "moebridge_event_to_accepted_seconds"
+]
 GaugeName = Literal[
     "moebridge_delivery_paused",
+    "moebridge_delivery_braked",
+    "moebridge_delivery_budget_per_minute",
     "moebridge_mapping_info",
     "moebridge_mapping_refused",
+    "moebridge_worker_stalled",
+    "moebridge_worker_waiting_partitions",
 ]
 MetricName = CounterName | HistogramName | GaugeName
 
@@ -69,8 +76,9 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         ("config",),
     ),
     "moebridge_delivery_elements_total": MetricSpec(
-        "Elements by outcome: delivered; refused and dead-lettered; or passed_on, a merge, from the "
-        "elements of the user that goes to those of the one that is kept.",
+        "Elements by outcome: delivered; refused and dead-lettered; parked, so dead-lettered behind a "
+        "refused one; or passed_on, a merge, from the elements of the user that goes to those of the one "
+        "that is kept.",
         ("kind", "outcome"),
     ),
     "moebridge_delivery_answers_total": MetricSpec(
@@ -98,8 +106,31 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         (),
         (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200),
     ),
+    "moebridge_event_to_accepted_seconds": MetricSpec(
+        "Seconds from when it happened in Intercom, by Intercom's clock, to MoEngage's acceptance.",
+        (),
+        (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86_400),
+    ),
     "moebridge_delivery_paused": MetricSpec(
-        "1 while MoEngage refuses the credentials or the workspace and everything waits."
+        "1 while MoEngage refuses the credentials or the workspace and everything of it waits.",
+        ("config",),
+    ),
+    "moebridge_delivery_braked": MetricSpec(
+        "1 while delivery waits because too many elements were refused.", ("config",)
+    ),
+    "moebridge_delivery_budget_per_minute": MetricSpec(
+        "Elements that this worker sends in a minute at most: its share of the workspace's limit, less "
+        "after 429s; +Inf without a limit.",
+        ("config", "kind"),
+    ),
+    "moebridge_chunks_lost_total": MetricSpec(
+        "Chunks or records that got lost between the consumer and their stage, and were fetched again."
+    ),
+    "moebridge_worker_stalled": MetricSpec(
+        "1 while the worker has work and makes no progress, nor a known reason to wait: it ends soon."
+    ),
+    "moebridge_worker_waiting_partitions": MetricSpec(
+        "Partitions that have work and wait for a known reason (streams.waiting).", ("reason",)
     ),
 }
 
@@ -150,3 +181,10 @@ class Metrics:
     def remove(self, name: GaugeName, **labels: str) -> None:
         """Show a gauge no more under these labels."""
         self._gauges[name].remove(*(labels[label] for label in CATALOGUE[name].labels))
+
+    def set_by(self, name: GaugeName, label: str, values: Mapping[str, float]) -> None:
+        """Set a gauge with one label to these values, by the label's value, and to no others."""
+        gauge = self._gauges[name]
+        gauge.clear()
+        for value_of_label, value in values.items():
+            gauge.labels(**{label: value_of_label}).set(value)

@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from events.topics import TopicName
 from streams.chunks import Chunk
 from streams.failpoints import Failpoints
 from streams.metrics import Metrics
@@ -22,6 +23,7 @@ from streams.publishing import Outgoing, Publisher
 from streams.stages.stage import Stage, Step
 from streams.state import DictRows, Rows, State
 from streams.tables import ChunkTable
+from streams.waiting import INTERCOM, Wait
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,10 @@ class ChunkSource(Protocol):
         """False: the partition was given back meanwhile; leave its state alone."""
         ...
 
+    async def in_group(self) -> None:
+        """Wait until partitions that ``holds`` says are held are ours for certain."""
+        ...
+
     def advance(self, chunk: Chunk, offset: int) -> None:
         """Everything below ``offset`` is done and confirmed."""
         ...
@@ -45,6 +51,9 @@ class ChunkSource(Protocol):
 StepFunction = Callable[[Sequence[Any], State, int], Step]
 
 #: What is asked before a step: the records, the state; gives the step to take instead of the plain one.
+#: What it takes counts as waiting for Intercom for at most this many seconds.
+PREPARE_S = 30.0
+
 Prepare = Callable[[Sequence[Any], State], Awaitable[StepFunction]]
 
 
@@ -77,6 +86,9 @@ class StageRunner:
         self._group_records = group_records
         self._prepare = prepare
         self._shouted = False
+        #: Groups of chunks that were worked through.
+        self.finished = 0
+        self._wait = Wait(time.monotonic)
         self._waiting: deque[Chunk] = deque()
         self._arrived = asyncio.Event()
 
@@ -84,6 +96,15 @@ class StageRunner:
         """Put a chunk in line; the ledger bounds how much waits there."""
         self._waiting.append(chunk)
         self._arrived.set()
+
+    @property
+    def source(self) -> TopicName:
+        """The topic that its stage reads."""
+        return self._stage.source
+
+    def waiting(self) -> str | None:
+        """The known reason for which it waits now; None where it should be moving."""
+        return self._wait.waiting()
 
     async def run(self, source: ChunkSource) -> None:
         """Work through what is taken, for ever. Raises whatever went wrong."""
@@ -97,6 +118,7 @@ class StageRunner:
             if not self._waiting:
                 self._arrived.clear()
             await self.process(group, source)
+            self.finished += 1
 
     async def process(self, chunks: Sequence[Chunk], source: ChunkSource) -> None:
         """Work through chunks. Raises whatever went wrong; then nothing of them is acknowledged."""
@@ -105,14 +127,15 @@ class StageRunner:
             return
         began = time.perf_counter()
         name, now_ms = self._stage.name, self._now_ms()
-        fail = self._failpoints.passing
-        fail(name, "before_step")
+        passing = self._failpoints.passing
+        await passing(name, "before_step")
         states: dict[int, State] = {}
         out: list[Outgoing] = []
         counts: Counter[str] = Counter()
         for partition in {chunk.place.partition for chunk in chunks}:
             states[partition] = State(self._rows(partition))
         steps = await self._steps(chunks, states)
+        await source.in_group()
         chunks = [chunk for chunk in chunks if source.holds(chunk)]  # asking may have taken long
         for chunk in chunks:
             result = steps[chunk](chunk.records, states[chunk.place.partition], now_ms)
@@ -122,9 +145,9 @@ class StageRunner:
                 self._metrics.count("moebridge_mapping_changes_total", times, change=change)
         if out:
             await self._publisher.publish(out, now_ms)
-        fail(name, "after_outputs")
+        await passing(name, "after_outputs")
         written = await self._write(chunks, states, source, now_ms)
-        fail(name, "after_store")
+        await passing(name, "after_store")
         for chunk in chunks:
             if source.holds(chunk):
                 source.advance(chunk, chunk.end)
@@ -147,11 +170,12 @@ class StageRunner:
         """
         if self._table is None:
             return 0
+        await source.in_group()
         held = _held(chunks, source)
         changes = {p: state.changes for p, state in states.items() if state.changes and p in held}
         if changes:
             ends = await self._table.publish_changes(changes, self._publisher, now_ms)
-            self._failpoints.passing(self._stage.name, "after_changelog")
+            await self._failpoints.passing(self._stage.name, "after_changelog")
             held = _held(chunks, source)
             for partition in changes.keys() & held:
                 self._table.write(partition, changes[partition], ends[partition])
@@ -162,9 +186,11 @@ class StageRunner:
     ) -> dict[Chunk, StepFunction]:
         if self._prepare is None:
             return dict.fromkeys(chunks, self._stage.step)
+        self._wait.begin(INTERCOM, PREPARE_S)
         steps = await asyncio.gather(
             *(self._prepare(chunk.records, states[chunk.place.partition]) for chunk in chunks)
         )
+        self._wait.end()
         return dict(zip(chunks, steps, strict=True))
 
     def _rows(self, partition: int) -> Rows:

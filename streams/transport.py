@@ -26,9 +26,10 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
-from mode.threads import WorkerThread
 
-from streams.chunks import Chunk, Ledger, Place
+from streams.chunks import Chunk, Ledger, Place, Standing
+from streams.consumer_thread import ChunkConsumerThread
+from streams.strays import Strays
 
 SCHEME = "chunks"
 
@@ -49,67 +50,6 @@ class ChunkSchema(Schema[Any, Any]):
         return message.value
 
 
-class _DaemonThread(WorkerThread):
-    """A thread that does not keep a process alive whose broker is away and whose stop timed out."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.daemon = True
-
-
-class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, whose wait for records can be cut short from the main loop."""
-
-    Worker = _DaemonThread
-
-    async def on_start(self) -> None:
-        self._wake = asyncio.Event()
-        await super().on_start()
-
-    def wake(self) -> None:
-        """End the present wait for records, or the next one. From any thread."""
-        if getattr(self, "_wake", None) is not None:
-            self.thread_loop.call_soon_threadsafe(self._wake.set)
-
-    async def _fetch_records(
-        self,
-        consumer: Any,
-        active_partitions: set[TP],
-        timeout: float | None = None,
-        max_records: int | None = None,
-    ) -> Mapping[TP, list[Any]]:
-        if self._wake.is_set():
-            self._wake.clear()
-            timeout = 0
-        fetch = asyncio.ensure_future(
-            super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        )
-        woken = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait({fetch, woken}, return_when=asyncio.FIRST_COMPLETED)
-            if not fetch.done():
-                # Records are taken out of the fetcher without an await in between: a fetch that is
-                # cancelled while it waits has taken none.
-                self._wake.clear()
-                fetch.cancel()
-                await asyncio.wait({fetch})
-                if fetch.cancelled():
-                    return {}
-            return fetch.result()
-        finally:
-            woken.cancel()
-            if not fetch.done():
-                fetch.cancel()
-
-    async def _serve(self) -> None:
-        try:
-            await super()._serve()
-        finally:
-            # A request that was under way when the consumer stopped may have connected anew since.
-            if self._consumer is not None:
-                await self._consumer._client.close()
-
-
 class ChunkConsumer(driver.Consumer):
     """A consumer whose unit is the chunk and whose truth about progress is the ledger."""
 
@@ -118,10 +58,14 @@ class ChunkConsumer(driver.Consumer):
     #: Least seconds between two polls that bring records of a source. A poll costs the same whatever it
     #: brings, so what arrives meanwhile is better brought together.
     linger_s: float = 0.0
-    #: Called when partitions are about to be given back (drain), and once the wait is over (drop).
     _thread: ChunkConsumerThread
+    #: Called when partitions are about to be given back (drain), and once the wait is over (drop).
     on_drain: Callable[[], None]
     on_drop: Callable[[], Awaitable[None]]
+    #: Asked at a commit: what is done of a partition ahead of the offset. It becomes the metadata.
+    on_commit: Callable[[Place], str]
+    #: Called when a lost chunk or record is fetched again.
+    on_lost: Callable[[], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -129,18 +73,37 @@ class ChunkConsumer(driver.Consumer):
         self._progressed = asyncio.Event()  # something was marked done
         self._commit_due = asyncio.Event()
         self._gap_checked: dict[Place, int] = {}
+        self._left_off: dict[Place, str] = {}
+        self._noted: set[Place] = set()
         self._polled_at = 0.0
         self._giving_back = False
+        self._group_told = asyncio.Event()
+        self._strays = Strays()
+        self._lost: dict[Place, int] = {}
+        #: Polls so far, and whether partitions are assigned, recovered or not.
+        self.polls = 0
+        self.joined = False
         self.on_drain = lambda: None
         self.on_drop = _nothing
+        self.on_commit = lambda place: ""
+        self.on_lost = lambda: None
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
-        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        thread = ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        loop = self.loop
+
+        def told() -> None:
+            with suppress(RuntimeError):  # the loop has ended; nobody waits any more
+                loop.call_soon_threadsafe(self._group_told.set)
+
+        thread.on_group = told
+        return thread
 
     # -- fetching -------------------------------------------------------------------------------
 
     def stop_flow(self) -> None:
         self._giving_back = True
+        self.joined = False
         super().stop_flow()
         self._thread.wake()
 
@@ -157,9 +120,14 @@ class ChunkConsumer(driver.Consumer):
             if self._is_changelog_tp(tp) or (ready and self.ledger.has_room(Place(*tp)))
         }
 
+    async def _wait_next_records(self, timeout: float) -> Any:
+        self.polls += 1
+        return await super()._wait_next_records(timeout)
+
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, Any]:
         if active_partitions is None:
             return await super()._getmany(active_partitions, timeout)
+        await self._go_back()
         wanted = self._fetchable(active_partitions)
         if not wanted:
             self._progressed.clear()
@@ -229,7 +197,72 @@ class ChunkConsumer(driver.Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust sees chunks by their first offset; what looks like a gap to it is the chunk."""
 
+    # -- what got lost --------------------------------------------------------------------------
+
+    def standings(self) -> dict[Place, Standing]:
+        """Where the partitions of sources stand that are assigned, also those that had no record yet."""
+        books = self.ledger.standings()
+        nothing = Standing(None, None, None, 0)
+        standings = {}
+        for tp in self.assignment():
+            if not self._is_changelog_tp(tp):
+                place = Place(*tp)
+                standing = books.get(place, nothing)
+                # Read twice, and twice nothing was there: what a transaction leaves at the log's end.
+                empty = not standing.out and self._gap_checked.get(place) == standing.expected
+                if standing.expected is None or empty:
+                    standing = standing._replace(expected=self._thread.next_offset(tp))
+                standings[place] = standing
+        return standings
+
+    def find_lost(self, now_s: float) -> None:
+        """Look whether something got lost on the way here or from here to a stage; once in a while."""
+        if self._giving_back or self.ledger.closed or not self.app.tables.actives_ready:
+            self._strays = Strays()
+            return
+        books = self.ledger.standings()
+        positions = {place: self._thread.next_offset(TP(*place)) for place in books}
+        self._lost.update(self._strays.look(now_s, books, positions))
+
+    async def _go_back(self) -> None:
+        """Fetch again what got lost. In the fetch loop, so that no fetch is out meanwhile."""
+        lost, self._lost = self._lost, {}
+        for place, offset in lost.items():
+            standing = self.ledger.standings().get(place)
+            if standing is None or standing.stray not in (offset, None):
+                continue
+            if standing.stray is None:
+                if standing.out or standing.expected != offset or self._gap_checked.get(place) == offset:
+                    continue
+                self._gap_checked[place] = offset
+            log.warning("%s[%d]: lost on the way from offset %d on; reading again", *place, offset)
+            self.on_lost()
+            self.ledger.rewind(place, offset)
+            with suppress(IllegalStateError):  # a rebalance; recovery will go back
+                await self._thread.seek_wait({TP(*place): offset})
+
     # -- progress -------------------------------------------------------------------------------
+
+    async def in_group(self) -> None:
+        """Wait until the group counts us in for certain, or the work in hand is void anyway."""
+        epoch = self.ledger.epoch
+        while not self._thread.in_group and epoch == self.ledger.epoch:
+            if self._thread.cast_out:
+                # Somebody else has the partitions. What is in hand is his, before anything else moves.
+                self.ledger.give_up()
+                return
+            self._group_told.clear()
+            await self._group_told.wait()
+
+    @Service.task
+    async def _keep_polling(self) -> None:
+        while not self.should_stop:
+            self._thread.keep_polling()
+            await self.sleep(min(1.0, self.app.conf.broker_max_poll_interval / 4))
+
+    def arrived(self, chunk: Chunk) -> None:
+        """A stage has the chunk in hand."""
+        self.ledger.arrived(chunk)
 
     def begin(self, chunk: Chunk) -> bool:
         """A stage wants to work on the chunk. False: it is void; drop it."""
@@ -245,6 +278,20 @@ class ChunkConsumer(driver.Consumer):
         self._progressed.set()
         self._thread.wake()
         self._commit_due.set()
+
+    def note(self, place: Place) -> None:
+        """Something is done ahead of what can be committed; the next commit says so (``on_commit``)."""
+        self._noted.add(place)
+        self._commit_due.set()
+
+    def left_off(self, place: Place) -> str:
+        """The metadata of the commit at which this partition was taken over."""
+        return self._left_off.get(place, "")
+
+    def give_back(self, chunks: Iterable[Chunk]) -> None:
+        """No stage works on these any further."""
+        self.ledger.give_back(chunks)
+        self._progressed.set()
 
     @Service.task
     async def _commit_when_done(self) -> None:
@@ -267,10 +314,17 @@ class ChunkConsumer(driver.Consumer):
         self._acked_index.clear()
         assignment = self.assignment()
         offsets = {p: at for p, at in self.ledger.committable().items() if TP(*p) in assignment}
+        for place in self._noted:
+            if (at := self.ledger.position(place)) is not None and TP(*place) in assignment:
+                offsets[place] = at
         if not offsets:
             return False
+        noted, self._noted = self._noted, set()
+        self._thread.notes = {TP(*place): self.on_commit(place) for place in offsets}
         confirmed = await self._commit({TP(*place): at for place, at in offsets.items()})
-        if confirmed:
+        if not confirmed:
+            self._noted |= noted
+        else:
             self.ledger.committed(offsets)
             self._progressed.set()
             self._thread.wake()  # there may be room again
@@ -282,13 +336,15 @@ class ChunkConsumer(driver.Consumer):
         """Let chunks in work finish, for at most ``grace_s``; take back the rest; commit."""
         self.ledger.closed = True
         self.on_drain()
+        # Nobody waits for work that is somebody else's already.
+        grace_s = 0.0 if self._thread.cast_out else self.grace_s
         try:
-            async with asyncio.timeout(self.grace_s):
+            async with asyncio.timeout(grace_s):
                 while not self.ledger.idle:
                     self._progressed.clear()
                     await self._progressed.wait()
         except TimeoutError:
-            log.warning("work in hand did not end within %.1f s; giving it back undone", self.grace_s)
+            log.warning("work in hand did not end within %.1f s; giving it back undone", grace_s)
         try:
             async with asyncio.timeout(COMMIT_S):
                 await self.maybe_wait_for_commit_to_finish()  # it may not have the latest
@@ -296,13 +352,16 @@ class ChunkConsumer(driver.Consumer):
         except TimeoutError:
             log.warning("no commit within %.0f s; what was done will come again", COMMIT_S)
         self.ledger.give_up()
+        self._group_told.set()  # who waits for the group drops its work
         await self.on_drop()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         self._giving_back = False
+        self.joined = True
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self.joined = False
         await super().on_partitions_revoked(revoked)
         self.ledger.forget(Place(*tp) for tp in revoked)
 
@@ -313,18 +372,26 @@ class ChunkConsumer(driver.Consumer):
             # work that wait_empty is waiting for; recovery goes back at the rebalance's end.
             return
         self.ledger.epoch += 1
+        self._noted.clear()
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
         # aiokafka leaves the position of a partition without a commit, or committed at 0, where it is.
         fresh = [TopicPartition(*tp) for tp in sources if not self._read_offset[tp]]
         if fresh:
             await self._thread.seek_to_beginning(*fresh)
-        self.ledger.restart({Place(*tp): self._read_offset[tp] or None for tp in sources})
+        metadata = await self._thread.committed_metadata(sources)
+        self._left_off = {
+            Place(*tp): text for tp, (at, text) in metadata.items() if at == self._read_offset[tp]
+        }
+        # Without a commit, where the log begins: records that got lost right there would not be missed.
+        begins = {tp: self._read_offset[tp] or self._thread.next_offset(tp) for tp in sources}
+        self.ledger.restart({Place(*tp): begins[tp] for tp in sources})
         self._gap_checked.clear()
+        self._lost.clear()
         self._progressed.set()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust's own watchdog reads its acks, which mean nothing here; lag tells (docs)."""
+        """Faust's own watchdog reads its acks, which mean nothing here; streams.progress does it."""
 
 
 async def _nothing() -> None:

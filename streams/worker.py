@@ -15,6 +15,7 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from faust.exceptions import ConsumerNotStarted
 from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 from prometheus_client import CollectorRegistry
@@ -27,14 +28,17 @@ from mappings.rules import RuleSet
 from moengage.client import MoEngageClient, MoEngageConfig
 from moengage.transport import AiohttpTransport
 from streams.app import AppConfig, add_agent, make_app
-from streams.chunks import Chunk
+from streams.chunks import Chunk, Place
 from streams.data_folder import locked
-from streams.deliver import NAME as DELIVER
-from streams.deliver import Deliver, DeliverConfig
+from streams.delivery.config import DeliverConfig
+from streams.delivery.deliver import NAME as DELIVER
+from streams.delivery.deliver import Deliver
 from streams.enrich import Enrichment, Looks, asking
-from streams.errors import PartitionMismatch, StageFailed, StreamsError
+from streams.errors import PartitionMismatch, StageFailed, StreamsError, WorkerStalled
+from streams.facts import facts_of
 from streams.failpoints import Failpoints
 from streams.metrics import Metrics
+from streams.progress import Facts, Phase
 from streams.publishing import BatchPublisher
 from streams.runner import Prepare, StageRunner
 from streams.stages.companies import Companies
@@ -43,6 +47,12 @@ from streams.stages.route import Route
 from streams.stages.stage import Stage
 from streams.tables import ChunkTable, make_table
 from streams.transport import ChunkConsumer
+
+#: How often a worker tells what it is at, in seconds.
+TELL_S = 1.0
+
+#: How long the producer may take at a stop for what is on its way, in seconds.
+CLOSE_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -85,23 +95,44 @@ class Worker:
         self._failpoints = Failpoints.parse(config.failpoints)
         self._consumer: ChunkConsumer | None = None
         self._runners: dict[str, StageRunner] = {}
+        self._deliver: Deliver | None = None
+        self._deliveries = 1  # partitions of moengage.deliveries
+        self._started = self._stopping = False
+        self._beats = 0
+        #: What the worker tells of itself, a second old at most; a value that is only ever exchanged.
+        self.facts = Facts()
+        #: The partitions that were assigned last, changelogs among them; exchanged likewise.
+        self.assigned: frozenset[Place] = frozenset()
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """By configuration, why nothing of it is delivered until a person looks. Safe to show."""
+        return {} if self._deliver is None else self._deliver.troubles
 
     @property
     def ready(self) -> bool:
         """Whether partitions are assigned and tables recovered; not while they move or it stops."""
         return self._serving and self._app is not None and bool(self._app.tables.actives_ready)
 
+    def stalled(self, reasons: Sequence[str]) -> None:
+        """It stands still: give back what can be given back, and raise WorkerStalled out of ``run``."""
+        if not self._failure.done():
+            self._failure.set_exception(WorkerStalled("; ".join(reasons)))
+            if self._consumer is not None:
+                self._consumer.grace_s = 0.0
+
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run until ``stop`` is set. Raises StreamsError where the worker cannot go on."""
         async with AsyncExitStack() as stack:
+            beating = asyncio.create_task(self._tell())
+            stack.callback(beating.cancel)
             stack.enter_context(locked(Path(self.config.app.data_dir)))
             producer = await self._producer(stack)
-            transport = AiohttpTransport()
+            workspaces = dict.fromkeys(self.config.moengage.values())  # two may share one
+            transport = AiohttpTransport(connections=len(workspaces) * self.config.deliver.in_flight)
             stack.push_async_callback(transport.close)
-            clients = {
-                name: MoEngageClient(config, transport, time.time)
-                for name, config in self.config.moengage.items()
-            }
+            made = {config: MoEngageClient(config, transport, time.time) for config in workspaces}
+            clients = {name: made[config] for name, config in self.config.moengage.items()}
             looks: dict[str, Looks] = {
                 name: await stack.enter_async_context(asking(config, self.metrics))
                 for name, config in self.config.intercom.items()
@@ -111,9 +142,35 @@ class Worker:
             await self._check_partitions(producer)
             await self._serve(app, deliver, stop, on_ready)
 
+    async def _tell(self) -> None:
+        """Once a second: what the worker is at, and what got lost on the way is fetched again."""
+        try:
+            while True:
+                self._beats += 1
+                self.facts = self._facts()
+                await asyncio.sleep(TELL_S)
+        except Exception as error:  # noqa: BLE001  # everything stops the worker
+            self._fail("facts", error)
+
+    def _facts(self) -> Facts:
+        app, consumer, deliver = self._app, self._consumer, self._deliver
+        if self._stopping:
+            return Facts(Phase.STOPPING, self._beats)
+        if app is None or consumer is None or deliver is None or not self._started:
+            return Facts(Phase.STARTING, self._beats)
+        try:
+            consumer.find_lost(time.monotonic())
+            return facts_of(
+                app, consumer, self._runners.values(), deliver, self.config.app.prefix,
+                beats=self._beats, serving=self._serving,
+            )  # fmt: skip
+        except ConsumerNotStarted:
+            return Facts(Phase.STARTING, self._beats)
+
     async def _producer(self, stack: AsyncExitStack) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.config.app.bootstrap_servers,
+            **self.config.app.security,
             acks="all",
             enable_idempotence=True,
             max_batch_size=self.config.max_batch_bytes,
@@ -126,7 +183,7 @@ class Worker:
             raise StreamsError(
                 f"kafka.bootstrap_servers: no broker at {self.config.app.bootstrap_servers} ({error!r})"
             ) from error
-        stack.push_async_callback(producer.stop)
+        stack.push_async_callback(_close, producer)
         return producer
 
     def _build(
@@ -136,7 +193,7 @@ class Worker:
         looks: Mapping[str, Looks],
     ) -> tuple[faust.App, Deliver]:
         config, configurations = self.config.app, self.config.configurations
-        self._app = app = make_app(config)
+        self._app = app = make_app(config, self.config.shutdown_s)
         contacts = Contacts(
             self.config.rules,
             config.prefix,
@@ -171,17 +228,23 @@ class Worker:
             self._agent(app, stage.name, stage.source, runner.take)
         deliver = Deliver(
             clients, publisher, consumer, self.config.deliver,
-            configurations=configurations, prefix=config.prefix, now_ms=_now_ms, metrics=self.metrics,
-            failpoints=self._failpoints, fail=lambda error: self._fail(DELIVER, error),
+            configurations=configurations, parked=tables["parked"], prefix=config.prefix, now_ms=_now_ms,
+            metrics=self.metrics, failpoints=self._failpoints,
+            fail=lambda error: self._fail(DELIVER, error),
         )  # fmt: skip
         consumer.on_drain, consumer.on_drop = deliver.drain, deliver.drop
-
+        consumer.on_commit = deliver.ahead
+        consumer.on_lost = lambda: self.metrics.count("moebridge_chunks_lost_total")
+        self._deliver = deliver
         self._agent(app, DELIVER, DELIVERIES, deliver.take)
         app.on_partitions_assigned.connect(self._check_assignment(app), weak=False)
+        app.on_partitions_assigned.connect(self._share_budgets(), weak=False)
         return app, deliver
 
     def _agent(self, app: faust.App, name: str, source: TopicName, take: Callable[[Chunk], None]) -> None:
         async def handle(chunk: Chunk) -> None:
+            if self._consumer is not None:
+                self._consumer.arrived(chunk)
             take(chunk)
 
         async def fail(error: BaseException) -> None:
@@ -229,6 +292,7 @@ class Worker:
         self, app: faust.App, deliver: Deliver, stop: asyncio.Event, on_ready: Callable[[], None]
     ) -> None:
         app.finalize()
+        self._started = True
         stages = [
             asyncio.create_task(self._run_stage(name, runner, _consumer(app)))
             for name, runner in self._runners.items()
@@ -247,6 +311,7 @@ class Worker:
                 await asyncio.wait(enders, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._serving = False
+            self._stopping = True
             stopping.cancel()
             crashed.cancel()
             await self._stop(app, deliver, [starting, *stages])
@@ -275,6 +340,8 @@ class Worker:
         """A table and its topic must have equal partitions, else every write would raise."""
         cluster = await producer.client.fetch_all_metadata()
         config = self.config.app
+        deliveries = topic_name(DELIVERIES, config.prefix)
+        self._deliveries = len(cluster.partitions_for_topic(deliveries) or (0,))
         for table, source in TABLES.items():
             names = (topic_name(source, config.prefix), f"{config.app_id}-{table}-changelog")
             counts = [len(cluster.partitions_for_topic(name) or ()) for name in names]
@@ -287,10 +354,22 @@ class Worker:
                     "equal; create them anew with `moebridge topics create`"
                 )
 
+    def _share_budgets(self) -> Callable[..., Awaitable[None]]:
+        """Budgets are shared by partitions: so nobody has to tell the workers of each other."""
+        deliveries = topic_name(DELIVERIES, self.config.app.prefix)
+
+        async def share(_app: faust.App, assigned: set[TP], **_: object) -> None:
+            here = sum(tp.topic == deliveries for tp in assigned)
+            if self._deliver is not None and here:
+                self._deliver.set_share(here / self._deliveries)
+
+        return share
+
     def _check_assignment(self, app: faust.App) -> Callable[..., Awaitable[None]]:
         config = self.config.app
 
         async def check(_app: faust.App, assigned: set[TP], **_: object) -> None:
+            self.assigned = frozenset(Place(*tp) for tp in assigned)
             for table, source in TABLES.items():
                 reads = {tp.partition for tp in assigned if tp.topic == topic_name(source, config.prefix)}
                 changelog = f"{config.app_id}-{table}-changelog"
@@ -308,6 +387,15 @@ def _consumer(app: faust.App) -> ChunkConsumer:
     consumer = app.consumer
     assert isinstance(consumer, ChunkConsumer)
     return consumer
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Stop the producer; what a broker that is away does not take by then was never acknowledged."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await producer.stop()
+    except TimeoutError:
+        log.warning("the producer did not stop within %.0f s; leaving it", CLOSE_S)
 
 
 def _now_ms() -> int:

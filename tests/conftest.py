@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from moebridge.brokers.apache_kafka import ApacheKafka
 from moebridge.brokers.embedded import EmbeddedBroker
@@ -28,6 +29,10 @@ for _number in (signal.SIGINT, signal.SIGHUP):
             _number,
             signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL,
         )
+
+# How long an example takes says nothing on a machine that is busy; speed lives in bench/.
+settings.register_profile("moebridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("moebridge")
 
 _CHECKOUT = Path(__file__).parents[1]
 

@@ -2,13 +2,12 @@
 
 ``async for event``, ``await topic.send(...)``, ``table[key] = ...``; deliveries by ``stream.take`` in
 batches of the size and linger of moebridge's. Left out, in plain Faust's favour: waiting for the broker
-to confirm each output, metrics, and lanes that keep partitions apart.
+to confirm each output, metrics, and several batches at once in order per customer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
@@ -20,10 +19,10 @@ from bench.whole.process import Ready
 from bench.whole.servers import app_id, moengage_config
 from events.topics import CATALOGUE, COMPANIES, CONTACTS, DELIVERIES, EVENTS, topic_name
 from mappings.rules import load
+from moengage.answers import Verdict
 from moengage.client import MoEngageClient
-from moengage.delivery import deliver_batch
 from moengage.transport import AiohttpTransport
-from streams.deliver import DeliverConfig
+from streams.delivery.config import DeliverConfig
 from streams.stages.companies import Companies
 from streams.stages.contacts import Contacts
 from streams.stages.route import Route
@@ -80,13 +79,11 @@ async def work(run: Run, stop: asyncio.Event, ready: Ready) -> None:
     async def deliver(stream: Any) -> None:
         batches: AsyncIterable[list[bytes]] = stream.take(limits.max_elements, within=limits.linger_s)
         async for bodies in batches:
-            await deliver_batch(
-                client,
-                bodies,
-                sleep=asyncio.sleep,
-                random=random.random,
-                observe=lambda answer, elements: None,
-            )
+            while True:
+                answer = await client.transition(bodies)
+                if answer.verdict is Verdict.ACCEPTED:
+                    break
+                await asyncio.sleep(answer.wait_s or 1.0)
 
     app.finalize()
     await app.start()

@@ -90,11 +90,18 @@ class SpoolingPublisher:
                 await asyncio.wait({before})
             on_disk = self._put(envelope, key)
         finally:
-            placed.set_result(None)
-            if self._last[key] is placed:
-                del self._last[key]
+            if before is None or before.done():
+                self._placed(key, placed)
+            else:
+                before.add_done_callback(lambda _: self._placed(key, placed))
         await on_disk
         self._metrics.spooled.inc()
+
+    def _placed(self, key: bytes, last: asyncio.Future[None]) -> None:
+        """The broker or the spool has this event of the key, and all before it: nobody waits for it."""
+        last.set_result(None)
+        if self._last[key] is last:
+            del self._last[key]
 
     async def _published(self, envelope: Envelope, key: bytes) -> bool:
         """Whether the broker has it. It is not asked while others wait for it."""

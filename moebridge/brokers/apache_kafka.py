@@ -10,6 +10,7 @@ import asyncio
 import base64
 import subprocess
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,11 +29,20 @@ _LOGGING = Path(__file__).with_name("log4j2.xml")
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """A further way in: SSL or SASL_SSL, with Kafka's settings for it (without ``listener.name.…``)."""
+
+    protocol: Literal["SSL", "SASL_SSL", "SASL_PLAINTEXT"]
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Node:
     number: int
     folder: Path
     port: int
     controller_port: int
+    listener_ports: Mapping[str, int]
     process: BrokerProcess
 
     @property
@@ -47,12 +57,24 @@ class _Node:
 class ApacheKafka:
     """A cluster of one or three brokers, numbered from 1, with data and logs below ``data_dir``.
 
+    ``listeners`` are further ways in, by name, beside the plain one that brokers use among themselves;
+    ``scram_users`` are passwords by user, for SCRAM-SHA-512.
+
     Logs: ``data_dir/broker-N/server.log``, and ``console.log`` beside it. Raises BrokerUnsupported
     where Java or Maven is missing, BrokerStartFailed where a broker does not come up.
     """
 
-    def __init__(self, data_dir: Path, brokers: Literal[1, 3] = 1) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        brokers: Literal[1, 3] = 1,
+        *,
+        listeners: Mapping[str, Listener] | None = None,
+        scram_users: Mapping[str, str] | None = None,
+    ) -> None:
         self._data_dir = data_dir.resolve()
+        self._listeners = dict(listeners or {})
+        self._scram_users = dict(scram_users or {})
         self._count = brokers
         self._nodes: dict[int, _Node] = {}
         self._cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -62,6 +84,10 @@ class ApacheKafka:
         """host:port of every broker, comma-separated, once started."""
         assert self._nodes, "the brokers were not started"
         return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes.values())
+
+    def bootstrap_servers_of(self, listener: str) -> str:
+        """host:port of every broker's listener of this name, comma-separated, once started."""
+        return ",".join(f"127.0.0.1:{node.listener_ports[listener]}" for node in self._nodes.values())
 
     async def start(self, number: int | None = None) -> None:
         """Start broker ``number`` again after ``kill`` or, without one, all that do not run."""
@@ -104,7 +130,7 @@ class ApacheKafka:
         """Choose the ports and write what each broker reads."""
         self._java = await asyncio.to_thread(find_java)
         self._classpath = str(await kafka_jars() / "*")
-        ports = free_ports(2 * self._count)
+        ports = free_ports((2 + len(self._listeners)) * self._count)
         for number in range(1, self._count + 1):
             folder = self._data_dir / f"broker-{number}"
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -114,17 +140,18 @@ class ApacheKafka:
                 *("kafka.Kafka", folder / "server.properties"),
             ]
             port, controller_port = ports.pop(), ports.pop()
+            listener_ports = {name: ports.pop() for name in self._listeners}
             process = BrokerProcess(
                 f"Apache Kafka broker {number}",
                 command,
                 folder=folder,
                 log_file=folder / "console.log",
-                ports=[port, controller_port],
+                ports=[port, controller_port, *listener_ports.values()],
             )
-            self._nodes[number] = _Node(number, folder, port, controller_port, process)
+            self._nodes[number] = _Node(number, folder, port, controller_port, listener_ports, process)
         voters = ",".join(f"{n.number}@127.0.0.1:{n.controller_port}" for n in self._nodes.values())
         for node in self._nodes.values():
-            node.properties.write_text(_properties(node, voters, self._count))
+            node.properties.write_text(_properties(node, voters, self._count, self._listeners))
 
     async def _start_node(self, node: _Node, running: int) -> None:
         if not (node.data / "meta.properties").exists():
@@ -143,6 +170,10 @@ class ApacheKafka:
                 ),
                 *("-cp", self._classpath, "kafka.tools.StorageTool", "format"),
                 *("-t", self._cluster_id, "-c", str(node.properties)),
+                *(
+                    f"--add-scram=SCRAM-SHA-512=[name={user},password={password}]"
+                    for user, password in self._scram_users.items()
+                ),
             ],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -158,17 +189,26 @@ class ApacheKafka:
             )
 
 
-def _properties(node: _Node, voters: str, brokers: int) -> str:
+def _properties(node: _Node, voters: str, brokers: int, listeners: Mapping[str, Listener]) -> str:
     replicas, in_sync = (3, 2) if brokers == 3 else (1, 1)
+    plain = f"PLAINTEXT://127.0.0.1:{node.port}"
+    ways_in = "".join(f",{name}://127.0.0.1:{port}" for name, port in node.listener_ports.items())
+    protocols = "".join(f",{name}:{one.protocol}" for name, one in listeners.items())
+    of_listeners = "\n".join(
+        f"listener.name.{name.lower()}.{key}={value}"
+        for name, one in listeners.items()
+        for key, value in one.settings.items()
+    )
     return f"""\
 node.id={node.number}
 process.roles=broker,controller
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{node.port}
+listeners={plain}{ways_in},CONTROLLER://127.0.0.1:{node.controller_port}
+advertised.listeners={plain}{ways_in}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
+{of_listeners}
 log.dirs={node.data}
 
 auto.create.topics.enable=false

@@ -10,8 +10,9 @@ import click
 
 from ingest.app import PARTNER, WEBHOOKS
 from ingest.basic_auth import basic_header
-from moebridge.commands.options import config_name_option, config_option, configuration
+from moebridge.commands.options import config_name_option, config_option, configuration, public_url
 from moebridge.configuration_names import TABLE
+from moebridge.connector.guides import UNKNOWN_HOST
 from moebridge.setting_catalogue import variable
 from moebridge.settings_source import load
 
@@ -23,16 +24,15 @@ from moebridge.settings_source import load
 @click.option("--key-stdin", is_flag=True, help="Read the data key from standard input.")
 @click.option(
     "--url",
-    default="https://YOUR-HOST",
-    show_default=True,
-    help="Where Intercom reaches the front door.",
+    callback=public_url,
+    help="Where Intercom reaches the front door; else ingest.public_url.",
 )
 def auth_header(
     config_file: Path | None,
     config_name: str | None,
     workspace_id: str | None,
     key_stdin: bool,
-    url: str,
+    url: str | None,
 ) -> None:
     """Print what to paste into Intercom's connectors.
 
@@ -61,7 +61,8 @@ def auth_header(
             f"no data key: set {variable(f'{prefix}intercom.data_key')}, or give it on standard input "
             "with --key-stdin"
         )
-    base, name = url.rstrip("/"), quote(found, safe="")
+    base = url or settings.ingest.public_url or UNKNOWN_HOST
+    name = quote(found, safe="")
     click.echo(f"Authorization: {basic_header(workspace, key)}")
     click.echo()
     click.echo(f"users    POST {base}{PARTNER}/user?configName={name}")

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from ingest.server import serve
 from moebridge import logs
 from moebridge.commands.options import config_option, parent_option
+from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.stopping import stop_on_signals, stop_with_parent
@@ -29,7 +30,7 @@ def ingest(config_file: Path | None, stop_with_parent: bool) -> None:
     Several may run behind a load balancer. Topics must exist (`moebridge topics create`).
     """
     settings = load(config_file, purpose="ingest").settings
-    logs.set_up(settings.log.level, settings.log.format, "ingest")
+    logs.set_up(settings.log.level, settings.log.format, "ingest", secrets=secrets_of(settings))
     asyncio.run(_run(settings, stop_with_parent))
 
 

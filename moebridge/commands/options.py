@@ -10,7 +10,7 @@ import click
 
 from events.configurations import Configurations
 from events.errors import UnknownConfiguration
-from moebridge.settings import ConfigurationSettings, Settings
+from moebridge.settings import ConfigurationSettings, Settings, server_address
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -67,3 +67,13 @@ def configuration(settings: Settings, name: str | None) -> tuple[str, Configurat
 def parent_option(command: _F) -> _F:
     """``--stop-with-parent``, for processes that moebridge starts itself."""
     return click.option("--stop-with-parent", is_flag=True, hidden=True)(command)
+
+
+def public_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback of an option that takes a server's address; without the slash at its end."""
+    if value is None:
+        return None
+    try:
+        return server_address(value)
+    except ValueError:
+        raise click.BadParameter(f"expected http(s)://host[:port], got {value!r}") from None

@@ -19,6 +19,7 @@ from moebridge.brokers.ports import free_ports
 from moebridge.child import OnLine
 from moebridge.commands.options import config_option
 from moebridge.installation import Installation, Place, child_environment
+from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import CONFIG_VARIABLE, Loaded, load
 from moebridge.stopping import stop_on_signals
@@ -43,7 +44,13 @@ def run(config_file: Path | None) -> None:
     """
     loaded = load(config_file, purpose="run")
     log_settings = loaded.settings.log
-    logs.set_up(log_settings.level, log_settings.format, "run", prefix=_prefix("run"))
+    logs.set_up(
+        log_settings.level,
+        log_settings.format,
+        "run",
+        prefix=_prefix("run"),
+        secrets=secrets_of(loaded.settings),
+    )
     rule_sets(loaded.settings)  # wrong rules are told before anything is started
     asyncio.run(_run(loaded))
 
@@ -113,6 +120,7 @@ def _greeting(place: Place, broker: EmbeddedBroker | None) -> str:
         f"  webhooks    {place.ingest_url}{WEBHOOKS}",
         f"  readiness   {place.ingest_url}/readyz, {place.worker_url}/readyz",
         f"  metrics     {place.ingest_url}/metrics, {place.worker_url}/metrics",
+        f"  lag         {place.worker_url}/lag",
         f"  broker      {servers} ({kind})",
     ]
     for name, one in settings.by_name().items():

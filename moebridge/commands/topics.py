@@ -11,6 +11,7 @@ import click
 from moebridge import logs
 from moebridge.commands.options import config_option
 from moebridge.screen import console, table
+from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.topic_admin import TopicReport, check_topics, create_topics
@@ -48,7 +49,7 @@ def check(config_file: Path | None) -> None:
 
 def _settings(config_file: Path | None) -> Settings:
     settings = load(config_file, purpose="topics").settings
-    logs.set_up(settings.log.level, settings.log.format, "topics")
+    logs.set_up(settings.log.level, settings.log.format, "topics", secrets=secrets_of(settings))
     return settings
 
 

@@ -73,7 +73,7 @@ def take_profile(row: ContactRow, contact: Mapping[str, Any], at: int) -> bool:
             continue
         if isinstance(value, dict) and name in ("location", "tags"):
             value = {k: v for k, v in value.items() if v is not None}
-        if value is None or value == {} or value == []:
+        if not value and (value is None or type(value) in (dict, list)):
             profile.pop(name, None)
         else:
             profile[name] = value

@@ -10,31 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from events.codec import decode_object
 from events.configurations import ONE_CONFIGURATION, Configurations
-from events.elements import DeleteElement, Delivery, Element, EventElement, MergeElement, UserElement
+from events.elements import DeleteElement, MergeElement
 from events.envelope import Envelope, Source
+from events.errors import InvalidData
 from events.joins import CompanySnapshot, MembershipChange, MergedContact, kind_of_record
 from events.keys import scoped, split_scope
 from events.rows import ContactRow
 from events.subjects import is_id, item_of, merged_from, ticket_of
 from events.times import parse_ms
-from events.topics import COMPANIES, CONTACTS, DELIVERIES, TopicName, topic_name
+from events.topics import COMPANIES, CONTACTS, TopicName, topic_name
 from intercom.enrichment import Found, Wanted
 from mappings.happenings import told_by_topic
 from mappings.identity import customer_id_of_row
 from mappings.moment import CONTACT, CONTACT_DELETED, Moment
-from mappings.partner import is_partner
-from mappings.rules import RuleSet, map_moment
+from mappings.rules import RuleSet
 from mappings.tickets import ticket_view
-from moengage.bodies import render
 from streams.publishing import Outgoing
 from streams.stages import completing, contact_row, contact_tags, customer_ids
+from streams.stages.handing_on import ChunkConfigurations, HandingOn
 from streams.stages.stage import Step, each_record, id_within, key_text
-from streams.stages.user_news import is_news
 from streams.state import State
 
 _NOBODY: Mapping[str, Found] = {}
@@ -77,9 +75,9 @@ class Contacts:
         found: Mapping[str, Found] = _NOBODY,
     ) -> Step:
         """See Stage. ``found`` are contacts as Intercom has them, of those that were wanted."""
-        work = _Work(
-            self._rules, self.configurations, self._prefix, state, now_ms, self._real_time_action, found
-        )
+        configuration_of = ChunkConfigurations(self.configurations, self._rules, self._real_time_action)
+        handing_on = HandingOn(configuration_of, self._prefix, now_ms)
+        work = _Work(configuration_of, handing_on, self._prefix, state, found)
         each_record(self.name, self._prefix, records, work.result, now_ms, work.handle)
         work.write_rows()
         return work.result
@@ -93,31 +91,50 @@ class _Work:
 
     def __init__(
         self,
-        rules: Callable[[str], RuleSet],
-        configurations: Configurations,
+        configuration_of: ChunkConfigurations,
+        handing_on: HandingOn,
         prefix: str,
         state: State,
-        now_ms: int,
-        real_time_action: Collection[str],
         found: Mapping[str, Found],
     ) -> None:
         self.result = Step()
         self._found = found
-        self._rules = cache(rules)
-        self._configurations = configurations
+        self._configuration_of = configuration_of
+        self._handing_on = handing_on
         self._state = state
-        self._now_ms = now_ms
-        self._real_time_action = real_time_action
         self._contacts = topic_name(CONTACTS, prefix)
         self._companies = topic_name(COMPANIES, prefix)
-        self._deliveries = topic_name(DELIVERIES, prefix)
         self._rows: dict[str, ContactRow] = {}
+        self._taken: dict[bytes, list[Any]] = {}
+        self._touched = False
 
     def handle(self, record: Any) -> None:
-        """Take one record in."""
+        """Take one record in; what raises InvalidData leaves its row as it was, and puts nothing out.
+
+        A dead letter can be redriven: its row must not know the event yet, nor take it for sent.
+        """
+        outputs, self._touched = len(self.result.out), False
+        try:
+            self._take(record)
+        except InvalidData:
+            if self._touched:
+                del self.result.out[outputs:]
+                self._restore(key_text(record, "the contact's id"))
+            raise
+        self._taken.setdefault(record.key, []).append(record)
+
+    def _restore(self, contact: str) -> None:
+        """Make a contact's row anew, from the records of the chunk that it was made of."""
+        result, self.result = self.result, Step()
+        del self._rows[contact]
+        for record in self._taken.get(contact.encode(), ()):
+            self._take(record)
+        self.result = result
+
+    def _take(self, record: Any) -> None:
         contact = key_text(record, "the contact's id")
         envelope = Envelope.from_record(record.value, record.headers)
-        id_within(self._scope(envelope), contact)
+        id_within(self._configuration_of(envelope).scope, contact)
         match kind_of_record(record.headers):
             case "snapshot":
                 self._snapshot(contact, envelope)
@@ -131,13 +148,8 @@ class _Work:
         for contact, row in self._rows.items():
             self._state.put(contact.encode(), row.encode())
 
-    def _scope(self, envelope: Envelope) -> str:
-        return self._configurations.scope(envelope.config)
-
-    def _rules_of(self, envelope: Envelope) -> RuleSet:
-        return self._rules(self._configurations.named(envelope.config))
-
     def _row(self, contact: str) -> ContactRow:
+        self._touched = True
         row = self._rows.get(contact)
         if row is None:
             raw = self._state.get(contact.encode())
@@ -151,10 +163,8 @@ class _Work:
         if not contact_row.take_snapshot(row, snapshot.company_id, snapshot.profile, snapshot.at):
             self.result.counts["stale"] += 1
             return
-        self._map(
-            Moment(envelope, frozenset({"contact"}), row, {}, at=envelope.occurred_at),
-            f"{row.contact_id}/{snapshot.company_id}",
-        )
+        moment = Moment(envelope, frozenset({"contact"}), row, {}, at=envelope.occurred_at)
+        self._handing_on.map(moment, f"{row.contact_id}/{snapshot.company_id}", self.result)
 
     def _event(self, contact: str, envelope: Envelope) -> None:
         document = decode_object(envelope.payload)
@@ -173,19 +183,19 @@ class _Work:
         if moment is None:
             self.result.counts["unmapped"] += 1
         else:
-            self._map(moment, row.contact_id)
-            if CONTACT_DELETED in moment.happened and self._rules_of(envelope).deletes:
+            self._handing_on.map(moment, row.contact_id, self.result)
+            if CONTACT_DELETED in moment.happened and self._configuration_of(envelope).rules.deletes:
                 gone = map(DeleteElement, customer_ids.left(row))
-                self._hand_on(moment, gone, f"{row.contact_id}/delete")
+                self._handing_on.hand_on(moment, gone, f"{row.contact_id}/delete", self.result)
 
     def _merged_away(self, row: ContactRow, envelope: Envelope, item: Mapping[str, Any]) -> None:
         """This contact was merged into the item: tell that one's row, and go on as part of it."""
-        into, rules = ContactRow(item["id"], profile=dict(item)), self._rules_of(envelope)
+        into, rules = ContactRow(item["id"], profile=dict(item)), self._configuration_of(envelope).rules
         told = customer_ids.merged_away(row, customer_id_of_row(into, rules.identity), rules.merges)
         if told is None:
             return
         self._leave_companies(row, envelope)
-        key = scoped(self._scope(envelope), into.contact_id).encode()
+        key = scoped(self._configuration_of(envelope).scope, into.contact_id).encode()
         for customer_id in told:
             value, headers = MergedContact(customer_id).record(envelope)
             self.result.out.append(Outgoing(self._contacts, key, value, headers))
@@ -196,7 +206,8 @@ class _Work:
         row = self._row(contact)
         if kept := customer_ids.taken_in(row, other):
             moment = Moment(envelope, frozenset(), row, {}, at=envelope.occurred_at)
-            self._hand_on(moment, [MergeElement(kept, other)], f"{row.contact_id}/merge/{other}")
+            merge, place = MergeElement(kept, other), f"{row.contact_id}/merge/{other}"
+            self._handing_on.hand_on(moment, [merge], place, self.result)
 
     def _complete(self, row: ContactRow, envelope: Envelope, found: Found | None) -> bool:
         """Take in what Intercom has of a contact that was not known; whether there was any."""
@@ -306,62 +317,8 @@ class _Work:
             # Both sides of the join must judge later reports by the same time.
             at = row.companies[company_id].confirmed_at
             value, headers = MembershipChange(row.contact_id, member, at).record(cause)
-            company = scoped(self._scope(cause), company_id)
+            company = scoped(self._configuration_of(cause).scope, company_id)
             self.result.out.append(Outgoing(self._companies, company.encode(), value, headers))
-
-    def _map(self, moment: Moment, place: str) -> None:
-        """Map, and hand on what is news. ``place`` makes delivery ids of one event distinct."""
-        row, rules, customer_id = moment.row, self._rules_of(moment.envelope), ""
-        for number, element in enumerate(map_moment(rules, moment, self.result.changes)):
-            if isinstance(element, UserElement) and row.merged_into == element.customer_id:
-                continue  # that contact's own row tells what its user is
-            if (
-                isinstance(element, UserElement)
-                and CONTACT in moment.happened
-                and not is_news(rules, moment, element)
-            ):
-                self.result.counts["user_unchanged"] += 1
-                continue
-            self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
-            customer_id = element.customer_id
-        self.result.counts["mapped" if customer_id else "unmapped"] += 1
-        if customer_id and self._is_own(customer_id, moment):
-            gone = customer_ids.handed_on(row, customer_id, rules.merges)
-            self._hand_on(moment, [MergeElement(customer_id, one) for one in gone], f"{place}/merge")
-
-    def _is_own(self, customer_id: str, moment: Moment) -> bool:
-        """Whether an id is that of the contact, and not one that a connector's body chose."""
-        row = moment.row
-        if row.merged_into or not completing.has_intercom_id(row):
-            return False
-        if not is_partner(moment):
-            return True
-        return customer_id == customer_id_of_row(row, self._rules_of(moment.envelope).identity)
-
-    def _hand_on(self, moment: Moment, elements: Iterable[Element], place: str) -> None:
-        for number, element in enumerate(elements):
-            self.result.out.append(self._delivery(moment, element, f"{place}/{number}"))
-
-    def _delivery(self, moment: Moment, element: Element, place: str) -> Outgoing:
-        envelope = moment.envelope
-        merged = element.merged_id if isinstance(element, MergeElement) else ""
-        config = self._configurations.named(envelope.config)
-        delivery = Delivery(
-            delivery_id=scoped(self._scope(envelope), f"{envelope.event_id}/{place}"),
-            event_id=envelope.event_id,
-            kind=element.kind,
-            name=element.name if isinstance(element, EventElement) else "",
-            # A merge goes behind what was handed on for either of its users, first the one that ends.
-            customer_id=merged or element.customer_id,
-            then=element.customer_id if merged else "",
-            mapping_version=self._rules_of(envelope).version,
-            received_at=envelope.received_at,
-            occurred_at=moment.at,
-            body=render(element, now_ms=self._now_ms, real_time_action=config in self._real_time_action),
-            config=config,
-        )
-        key = delivery.customer_id.encode()
-        return Outgoing(self._deliveries, key, delivery.body, delivery.headers())
 
 
 #: Topics whose item is the contact itself, where it does not hold one.

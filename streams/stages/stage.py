@@ -95,6 +95,9 @@ def dead_letter(
     *,
     answer_status: int | None = None,
     request_id: str = "",
+    attempts: int | None = None,
+    first_status: int | None = None,
+    first_message: str = "",
 ) -> Outgoing:
     """The record as it was, on the dead letters."""
     letter = DeadLetter(
@@ -106,6 +109,9 @@ def dead_letter(
         failed_at=now_ms,
         answer_status=answer_status,
         request_id=request_id,
+        attempts=attempts,
+        first_status=first_status,
+        first_message=first_message,
     )
     return Outgoing(
         topic_name(DEAD_LETTERS, prefix),

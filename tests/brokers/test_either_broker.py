@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -34,7 +35,8 @@ async def produce(broker, topic, records):
 
 
 async def test_records_keep_order_headers_and_times(broker, topic):
-    records = [(b"%d" % n, [("event_id", b"e%d" % n), ("empty", b"")], 1000 + n) for n in range(200)]
+    began = int(time.time() * 1_000) - 10_000  # not long ago, or retention takes them away
+    records = [(b"%d" % n, [("event_id", b"e%d" % n), ("empty", b"")], began + n) for n in range(200)]
     offsets = await produce(broker, topic, records)
     assert offsets == list(range(200))
     async with asyncio.timeout(30):
@@ -45,12 +47,15 @@ async def test_records_keep_order_headers_and_times(broker, topic):
 
 
 async def test_a_time_leads_to_the_first_offset_from_then_on(broker, topic):
-    await produce(broker, topic, [(b"x", [], 1_000 * n) for n in range(1, 6)])
+    # Not long ago, or retention takes the records away.
+    began = int(time.time() * 1_000) - 10_000
+    await produce(broker, topic, [(b"x", [], began + 1_000 * n) for n in range(1, 6)])
     place = TopicPartition(topic, 0)
     async with AIOKafkaConsumer(topic, **broker.connection) as consumer:
-        for moment, offset in ((0, 0), (2_000, 1), (2_001, 2), (5_000, 4)):
-            assert (await consumer.offsets_for_times({place: moment}))[place].offset == offset
-        assert (await consumer.offsets_for_times({place: 5_001}))[place] is None
+        for after, offset in ((0, 0), (2_000, 1), (2_001, 2), (5_000, 4)):
+            found = await consumer.offsets_for_times({place: began + after})
+            assert found[place].offset == offset
+        assert (await consumer.offsets_for_times({place: began + 5_001}))[place] is None
         assert await consumer.end_offsets([place]) == {place: 5}
 
 

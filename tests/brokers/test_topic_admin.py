@@ -35,6 +35,7 @@ async def test_created_topics_are_as_the_catalogue_says(broker, topic_prefix, se
     assert names(created) == [topic_prefix + name for name in CATALOGUE] + [
         f"{topic_prefix}moebridge-contacts-changelog",
         f"{topic_prefix}moebridge-companies-changelog",
+        f"{topic_prefix}moebridge-parked-changelog",
     ]
     assert all(report.created and report.partitions == 3 for report in created), created
     assert {(report.problem, report.untold) for report in created} == {("", "")}

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from moebridge.brokers.kafka_jars import kafka_version
 from moebridge.cli import main
 from moebridge.setting_catalogue import CATALOGUE
+from moebridge.watchdog import STOP_S
 
 CHECKOUT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
@@ -68,6 +69,11 @@ def test_front_door_and_worker_know_the_same_configurations():
     assert ingest["env_file"] == worker["env_file"] == [{"path": "configurations.env", "required": False}]
     name = "MOEBRIDGE_INGEST__CONFIG_NAME"
     assert ingest["environment"][name] == worker["environment"][name]
+
+
+def test_a_worker_has_the_time_that_its_stop_may_take():
+    grace = SERVICES["worker"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > float(CATALOGUE["worker.shutdown_s"].default) + STOP_S
 
 
 def test_every_command_exists():

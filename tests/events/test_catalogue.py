@@ -12,6 +12,7 @@ from events.topics import (
     DAY_MS,
     DEAD_LETTERS,
     EVENTS,
+    SETTLEMENTS,
     TABLES,
     TopicName,
     changelog_spec,
@@ -36,6 +37,14 @@ def test_topics_are_kept_for_a_while_and_never_compacted(name: TopicName) -> Non
 def test_a_month_can_be_replayed_and_a_quarter_looked_into() -> None:
     assert CATALOGUE[EVENTS].retention_ms == 30 * DAY_MS
     assert CATALOGUE[DEAD_LETTERS].retention_ms == 90 * DAY_MS
+
+
+def test_what_became_of_a_letter_is_known_for_longer_than_the_letter_is_there() -> None:
+    """A broker deletes whole segments, which it closes after a week."""
+    letters, settlements = CATALOGUE[DEAD_LETTERS].retention_ms, CATALOGUE[SETTLEMENTS].retention_ms
+    assert letters is not None
+    assert settlements is not None
+    assert settlements >= letters + 14 * DAY_MS
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))

@@ -95,6 +95,11 @@ class IngestProcess:
         assert match is not None
         return int(match[1]) * 1024
 
+    def open_files(self) -> int:
+        """Its file descriptors, connections among them."""
+        assert self.process is not None
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
 
 @asynccontextmanager
 async def ingest_process(

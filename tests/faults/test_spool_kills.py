@@ -67,7 +67,6 @@ async def test_sigkill_while_the_broker_is_away_loses_nothing_that_was_answered_
             await sending
         assert senders.refused == 0
         assert senders.unanswered > 0, "nothing was in work when it was killed"
-        assert senders.slowest_s < 2.0
         assert await door.metric("moebridge_ingest_spool_events") >= senders.total
         await own.start()
         await drained(door)

@@ -32,6 +32,8 @@ SECRET = "client-secret-of-the-tests"
 WORKSPACE, KEY = "WORKSPACE", "data-key"
 PARTITIONS = 4
 
+_SABOTAGED = [str(Path(__file__).parent / "sabotage.py")]
+
 
 @dataclass
 class WorkerProcess:
@@ -54,6 +56,26 @@ class WorkerProcess:
                 return False
 
         await until(asked, "the worker is ready", timeout)
+
+    async def health(self, session: aiohttp.ClientSession) -> dict[str, Any] | None:
+        """What /healthz says; None where nobody answers."""
+        try:
+            timeout = aiohttp.ClientTimeout(total=3)
+            async with session.get(f"{self.url}/healthz", timeout=timeout) as answer:
+                told: dict[str, Any] = await answer.json()
+                assert (answer.status == 503) is (told["status"] == "stalled")
+                return told
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    async def counts(self, session: aiohttp.ClientSession, line: str) -> None:
+        """Wait until its metrics have this line."""
+
+        async def counted() -> bool:
+            async with session.get(f"{self.url}/metrics") as answer:
+                return line in (await answer.text()).splitlines()
+
+        await until(counted, line)
 
     async def kill(self) -> None:
         """SIGKILL."""
@@ -85,10 +107,13 @@ class Bridge:
     secret: str = SECRET
 
     async def start_worker(
-        self, data: str = "w", *, failpoints: str = "", ready: bool = True,
+        self, data: str = "w", *, failpoints: str = "", ready: bool = True, sabotage: str = "",
         options: Sequence[str] = (), **env: str,
     ) -> WorkerProcess:  # fmt: skip
-        """Start a worker on the data folder ``data`` and wait until it is ready."""
+        """Start a worker on the data folder ``data`` and wait until it is ready.
+
+        ``sabotage``: one of those in sabotage.py, done to it.
+        """
         [port] = free_ports(1)
         log = self.folder / f"worker-{len(self.workers)}.log"
         settings = {
@@ -104,9 +129,10 @@ class Bridge:
             "MOEBRIDGE_WORKER__FAILPOINTS": failpoints,
             **env,
         }
+        program = [*_SABOTAGED, sabotage] if sabotage else ["-m", "moebridge"]
         with log.open("w") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "moebridge", "worker", *options,
+                sys.executable, *program, "worker", *options,
                 env={**os.environ, **settings}, stdout=output, stderr=output, cwd=self.folder,
                 start_new_session=True,  # without a terminal, as a service has none
             )  # fmt: skip
@@ -157,6 +183,15 @@ class Bridge:
     async def event_ids(self) -> list[str]:
         """The Intercom event id of every event that MoEngage took."""
         return [event["attributes"]["intercom_event_id"] for event in await self.events()]
+
+    async def faults(self, **fault: Any) -> None:
+        """Tell the sandbox how to answer from now on; without a fault, as it should."""
+        url = f"{self.sandbox_url}/sandbox/faults"
+        async with self.session.delete(url) as answer:
+            assert answer.status < 300, await answer.text()
+        if fault:
+            async with self.session.post(url, json=fault) as answer:
+                assert answer.status < 300, await answer.text()
 
     async def arrived(self, event_ids: Iterable[str], timeout: float = 90) -> None:
         """Wait until events of all these ids are at MoEngage."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+import os
+import sys
 import time
 import uuid
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +19,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Middleware
-from bridge import KEY, SECRET, WORKSPACE, Bridge, bridge
+from bridge import KEY, PARTITIONS, SECRET, WORKSPACE, Bridge, bridge
 from heard import Element, Event, IntercomHeard, MoEngageHeard
 from intercom_says import Body, custom_event
 from payloads import notification
@@ -42,6 +46,8 @@ class Guide:
     moengage: MoEngageHeard
     intercom: IntercomHeard
     intercom_url: str
+    #: The settings of the whole installation.
+    env: dict[str, str]
     #: What the front door last answered to a connector.
     answer: str = ""
     _read: dict[str, int] = field(default_factory=dict)
@@ -109,6 +115,16 @@ class Guide:
         """A user's attributes as MoEngage has them now; None where there is no such user."""
         return await self.one.attributes(customer_id)
 
+    async def command(self, *arguments: str, **env: str) -> tuple[int, Any]:
+        """Run a command that prints JSON, with these settings changed; the exit code and the output."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "moebridge", *arguments, "--json",
+            env={**os.environ, **self.env, **env}, stdout=PIPE, stderr=PIPE, cwd=self.one.folder,
+        )  # fmt: skip
+        output, errors = await process.communicate()
+        assert output, errors.decode()
+        return await process.wait(), json.loads(output)
+
     async def seed(self, *contacts: Body, companies: tuple[Body, ...] = ()) -> None:
         """Let Intercom's sandbox know companies, then contacts."""
         for name, documents in (("companies", companies), ("contacts", contacts)):
@@ -154,12 +170,15 @@ class Configuration:
     asks: bool = False
 
     def env(self, moengage_url: str, intercom_url: str) -> dict[str, str]:
-        """The worker's settings."""
+        """Its settings."""
         settings = {
             "MOENGAGE__WORKSPACE_ID": self.workspace,
             "MOENGAGE__API_KEY": self.key,
             "MOENGAGE__BASE_URL": moengage_url,
             "INTERCOM__BASE_URL": intercom_url,
+            "INTERCOM__WEBHOOK_SECRETS": self.secret,
+            "INTERCOM__WORKSPACE_ID": self.workspace,
+            "INTERCOM__DATA_KEY": self.key,
             **{f"MAPPING__{name}": value for name, value in self.settings.items()},
         }
         if self.asks:
@@ -180,8 +199,8 @@ async def guide_bridge(
     senders = tuple(Senders(each.name, (each.secret,), ((each.workspace, each.key),)) for each in others)
     async with AsyncExitStack() as stack:
 
-        async def served(app: web.Application, middleware: Middleware | None = None) -> str:
-            app.middlewares.extend([middleware] if middleware else [])
+        async def served(app: web.Application, middleware: Middleware) -> str:
+            app.middlewares.append(middleware)
             server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
             return str(server.make_url("")).rstrip("/")
 
@@ -192,15 +211,25 @@ async def guide_bridge(
                 before_moengage=[heard.note], others=senders,
             )
         )  # fmt: skip
-        guides = {default.name: Guide(default, one, heard, intercom, intercom_url)}
+        env = {
+            "MOEBRIDGE_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "MOEBRIDGE_KAFKA__TOPIC_PREFIX": one.prefix,
+            "MOEBRIDGE_KAFKA__PARTITIONS": str(PARTITIONS),
+            "MOEBRIDGE_DELIVERY__LINGER_MS": "5",
+        }
+        guides = {default.name: Guide(default, one, heard, intercom, intercom_url, env)}
         for each in others:
             heard = MoEngageHeard()
             sandbox = MoEngageSandbox(workspace_id=each.workspace, api_key=each.key)
             url = await served(create_moengage(sandbox), heard.note)
             guides[each.name] = Guide(
-                each, replace(one, sandbox_url=url, secret=each.secret), heard, intercom, intercom_url
+                each,
+                replace(one, sandbox_url=url, secret=each.secret),
+                heard,
+                intercom,
+                intercom_url,
+                env,
             )
-        env = {"MOEBRIDGE_DELIVERY__LINGER_MS": "5"}
         for guide in guides.values():
             env |= guide.configuration.env(guide.one.sandbox_url, intercom_url)
         # Until the last test of the session the worker waits for more, and should do so in silence.

@@ -92,7 +92,7 @@ def _elements(path: str, body: dict[str, Any]) -> Iterator[tuple[str, Element]]:
             yield pair["retained_user"], Merged(pair["merged_user"])
     elif path.endswith("/customer/delete"):
         yield body["identity_value"], Deleted()
-    else:
+    elif "/transition/" in path:
         for element in body["elements"]:
             yield element["customer_id"], _element(element)
 

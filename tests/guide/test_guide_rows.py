@@ -40,6 +40,8 @@ ROWS = (
     "Method 2",
     "configName",
     "Several configurations in one process",
+    "What to enter in Intercom",
+    "Whether all is well",
 )
 
 

@@ -180,11 +180,11 @@ async def test_ticket_state_changes_seconds_and_reopenings(known: Ticket) -> Non
 
 
 async def test_ticket_state_changes_custom_states(known: Ticket) -> None:
-    """States of one category differ by their ids, also where only a label shows it."""
+    """States of one category are told apart by their ids; one that gets another label stays the same."""
     bank = state("in_progress", id="81", label="With the bank", external="At it")
     await known.told("in_progress", at=60)
     await known.told(bank, at=120)
-    await known.told(bank, at=130)
+    await known.told({**bank, "internal_label": "At the bank"}, at=130)
     changes = await known.changes()
     assert [
         (change.attributes["state_from_label"], change.attributes["state_to_label"]) for change in changes

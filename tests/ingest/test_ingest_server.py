@@ -84,14 +84,52 @@ async def test_a_caller_who_hangs_up_is_no_error_of_ours(publisher, caplog):
     assert [line for line in caplog.records if line.levelno > logging.INFO] == []
 
 
-async def test_what_is_not_http_is_answered_and_none_of_it_logged(publisher, caplog):
+async def test_what_is_not_http_is_answered_counted_and_none_of_it_logged(publisher, caplog):
+    caplog.set_level(logging.DEBUG)
     async with serving(publisher) as (port, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /intercom/webhooks HTTP/1.1\r\nAuthorization Basic c2VjcmV0\r\n\r\n")
         assert b" 400 " in await reader.readline()
         writer.close()
+        metrics = await answers(port, b"GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n")
+    assert b'requests_total{endpoint="other",outcome="not_http"} 1.0' in metrics
+    assert [line for line in caplog.records if line.levelno > logging.INFO] == []
     assert "BadHttpMessage" in caplog.text or "InvalidHeader" in caplog.text
     assert "c2VjcmV0" not in caplog.text
+
+
+async def answers(port: int, head: bytes) -> bytes:
+    """What comes back to these bytes until the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(head)
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"X-Large: " + 9000 * b"x" + b"\r\n",
+        b"".join(b"X-%d: x\r\n" % number for number in range(200)),
+    ],
+)
+async def test_a_head_has_bounds(publisher, fields):
+    async with serving(publisher) as (port, _):
+        answer = await answers(port, b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
+        assert answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
+        line = b"GET /" + 9000 * b"x" + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+        assert b" 400 " in (await answers(port, line)).splitlines()[0]
+        assert await post(port) == 200
+
+
+@pytest.mark.parametrize("head", [b"", b"POST /intercom/webhooks HTTP/1.1\r\nHost:"])
+async def test_a_connection_that_sends_no_whole_head_is_closed(publisher, monkeypatch, head):
+    monkeypatch.setattr("ingest.server.IDLE_S", 0.2)
+    async with serving(publisher) as (port, _):
+        assert await answers(port, head) == b""
+        assert await post(port) == 200
 
 
 async def test_an_address_that_is_taken_is_named(publisher):

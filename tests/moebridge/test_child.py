@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,15 @@ from hypothesis import strategies as st
 from moebridge.child import Child, ending
 from moebridge.errors import ProcessFailed
 from moebridge.installation import child_environment, without_settings
-from moebridge.supervision import FIRST_PAUSE_S, GOOD_RUN_S, LONGEST_PAUSE_S, Pauses, keep_running
+from moebridge.supervision import (
+    FIRST_PAUSE_S,
+    GOOD_RUN_S,
+    LONGEST_PAUSE_S,
+    Answers,
+    Pauses,
+    Silence,
+    keep_running,
+)
 
 
 class Lines(list[str]):
@@ -104,6 +113,41 @@ async def test_a_child_with_wrong_settings_is_not_started_again(tmp_path: Path, 
     await child.start()
     with pytest.raises(ProcessFailed, match="exit code 2"):
         await keep_running(child, before_restart=prepare)
+
+
+async def test_a_child_that_is_stopped_from_outside_is_killed_and_started_again(
+    tmp_path: Path, free_port: int
+) -> None:
+    lines = Lines()
+    child = sandbox(free_port, lines, tmp_path)
+    await child.start()
+    await lines.told("MoEngage sandbox at", 1)
+    answers = Answers(f"http://127.0.0.1:{free_port}/healthz", silent_s=4.0)
+    keeping = asyncio.create_task(keep_running(child, before_restart=_nothing, answers=answers))
+    try:
+        async with asyncio.timeout(60):
+            first = child.pid
+            assert first is not None
+            os.kill(first, signal.SIGSTOP)
+            await lines.told("MoEngage sandbox at", 2)
+            assert child.pid != first
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await child.stop(10)
+
+
+async def _nothing() -> None:
+    pass
+
+
+def test_silence_is_counted_question_by_question() -> None:
+    silence = Silence(question_s=2.0)
+    assert [silence.after(False, 2.0), silence.after(False, 2.0)] == [2.0, 4.0]
+    assert silence.after(True, 0.1) == 0.0
+    assert silence.after(False, 2.0) == 2.0
+    # We were stopped ourselves meanwhile: that is no silence of the other's.
+    assert silence.after(False, 3600.0) == 4.0
 
 
 def test_pauses_grow_and_a_good_run_is_forgiven() -> None:

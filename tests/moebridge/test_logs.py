@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 
@@ -33,6 +34,38 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "logger": "streams.x",
         "message": "über alles",
     }
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_secret_that_somebody_quotes_is_blotted_out(
+    capsys: pytest.CaptureFixture[str], form: logs.Format
+) -> None:
+    secrets = ('p"w\\d', "the-data-key", "the-data", "abc")
+    logs.set_up("info", form, "ingest", secrets=secrets)
+    try:
+        raise ValueError("the-data-key, not the-data")
+    except ValueError:
+        logging.getLogger("aiokafka.conn").exception("login as %s failed: abc", 'p"w\\d')
+    said = capsys.readouterr().err
+    assert "login as *** failed: abc" in said
+    assert "ValueError: ***, not ***" in said
+    assert "the-data" not in said
+
+
+@pytest.mark.parametrize("user", ["", "a", "ab", "abc"])
+@pytest.mark.parametrize("rest", ["", "d", "de"])
+def test_a_secret_in_a_basic_auth_header_is_blotted_out(
+    capsys: pytest.CaptureFixture[str], user: str, rest: str
+) -> None:
+    logs.set_up("info", "text", "ingest", secrets=("the-data-key-ü",))
+    token = base64.b64encode(f"{user}:the-data-key-ü{rest}".encode()).decode()
+    logging.getLogger("aiohttp.x").warning("a bad header: Basic %s", token)
+    said = capsys.readouterr().err
+    assert "Basic " in said
+    assert "***" in said
+    without = base64.b64encode(f"{user}:{rest}".encode())
+    left = said.partition("Basic ")[2].strip().replace("***", "")
+    assert len(left) <= len(without) + 4  # a character at each edge holds bits of both
 
 
 def test_libraries_never_tell_what_travels_through_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,10 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 import pytest
@@ -111,10 +112,13 @@ def no_process_left(run: Running) -> Iterator[None]:
 With = Callable[[Running, Bridge], Awaitable[None]]
 
 
-async def with_run(tmp_path: Path, work: With) -> None:
+async def with_run(
+    tmp_path: Path, work: With, settings: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Do something with a running bridge and its sandbox."""
     async with aiohttp.ClientSession() as session:
         bridge = Bridge(session)
+        bridge.settings.update(settings)
         async with (
             moebridge(
                 "sandbox", "--port", str(bridge.sandbox), settings=SETTINGS, folder=tmp_path
@@ -163,6 +167,23 @@ async def test_what_was_taken_survives_kills_of_worker_and_front_door(tmp_path: 
         assert run.text.count("starting it again in 0.5 s") == 2
 
     await with_run(tmp_path, work)
+
+
+async def test_a_worker_that_is_stopped_from_outside_is_replaced(tmp_path: Path) -> None:
+    """Nothing of it runs, so it cannot say that it stands still: it does not answer."""
+
+    async def work(run: Running, bridge: Bridge) -> None:
+        assert await bridge.send("u-1") == 200
+        await bridge.delivered("u-1")
+        os.kill(pid_of(run, "worker"), signal.SIGSTOP)
+        assert await bridge.send("u-2") == 200
+        await bridge.delivered("u-1", "u-2")
+        assert "worker has not answered for" in run.text
+        run.signal(signal.SIGINT)
+        assert await run.ends() == 0
+        assert run.text.count("worker ended with SIGKILL; starting it again in") == 1
+
+    await with_run(tmp_path, work, {"worker.stall_s": "8"})
 
 
 async def test_no_process_outlives_a_killed_run(tmp_path: Path) -> None:

@@ -103,6 +103,18 @@ def test_lists_in_the_file() -> None:
         ("moengage.real_time_action", "maybe", "expected true or false, got 'maybe'"),
         ("moengage.workspace_id", "a:b", "without a colon"),
         ("kafka.bootstrap_servers", "kafka:9092,other", "('other' is not host:port)"),
+        (
+            "kafka.security_protocol",
+            "TLS",
+            "expected one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL, got",
+        ),
+        ("kafka.ssl_cafile", "no/such.pem", "expected a PEM file, got 'no/such.pem'"),
+        (
+            "ingest.allowed_sources",
+            "intercom-eu,intercom",
+            "'intercom' is no address, CIDR block or one of",
+        ),
+        ("ingest.trusted_proxies", "10.0.0.1/8", "'10.0.0.1/8' is no address, CIDR block"),
         ("kafka.topic_prefix", "a b", "expected up to 80 of A-Z a-z 0-9 . _ -, got 'a b'"),
         ("worker.store", "sqlite", "expected one of rocksdb, memory, got 'sqlite'"),
         ("worker.failpoints", "contacts:never:1", "moment one of before_step"),
@@ -187,6 +199,7 @@ SECRETS = [name for name, setting in CATALOGUE.items() if setting.secret]
 
 def test_which_settings_are_secrets() -> None:
     assert SECRETS == [
+        "kafka.sasl_password",
         "intercom.webhook_secrets",
         "intercom.data_key",
         "intercom.data_keys",
@@ -209,6 +222,8 @@ def test_a_secret_is_never_shown(name: str) -> None:
 def test_secrets_stay_out_of_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
         monkeypatch.setenv(CATALOGUE[name].variable, "hush")
+    monkeypatch.setenv("MOEBRIDGE_KAFKA__SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("MOEBRIDGE_KAFKA__SASL_USERNAME", "moebridge")
     assert "hush" not in repr(load())
 
 

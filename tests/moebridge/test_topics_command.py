@@ -23,9 +23,9 @@ def test_create_then_check(broker: Any, topic_prefix: str) -> None:
         return CliRunner().invoke(main, ["topics", what], env={**settings, **other})
 
     before = topics("check")
-    assert (before.exit_code, before.stdout.count("missing")) == (1, 7)
+    assert (before.exit_code, before.stdout.count("missing")) == (1, 9)
     created = topics("create")
-    assert (created.exit_code, created.stdout.count("created")) == (0, 7)
+    assert (created.exit_code, created.stdout.count("created")) == (0, 9)
     assert f"{topic_prefix}moebridge-contacts-changelog" in created.stdout
     assert topics("create").stdout.count("created") == 0
     assert topics("check").exit_code == 0

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.config import IngestConfig, Senders
 from ingest.publisher import KafkaPublisher
+from ingest.sources import networks
 from ingest.spool.publisher import SpoolingPublisher
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
@@ -23,9 +24,12 @@ from moebridge.wiring import (
     topic_arguments,
     worker_config,
 )
+from moengage.brake import BrakeLimits
+from moengage.budgets import Rates
 from moengage.client import MoEngageConfig
+from moengage.retry import RetryPolicy
 from streams.app import AppConfig
-from streams.deliver import DeliverConfig
+from streams.delivery.config import DeliverConfig
 
 
 def rules_of(name: str) -> RuleSet:
@@ -46,6 +50,9 @@ def test_the_front_door() -> None:
             ingest__max_body_bytes="2000",
             ingest__max_in_flight="7",
             ingest__max_in_flight_bytes="12000000",
+            ingest__allowed_sources="intercom-eu, 192.0.2.0/24",
+            ingest__trusted_proxies="10.0.0.1",
+            ingest__max_requests_per_source_s="50",
             ingest__answer_deadline_s="1",
             ingest__retry_after_s="9",
             ingest__config_name="mine",
@@ -61,6 +68,9 @@ def test_the_front_door() -> None:
         retry_after_s=9,
         max_in_flight=7,
         max_in_flight_bytes=12_000_000,
+        allowed_sources=networks(["54.217.125.63", "54.246.173.113", "54.216.9.3", "192.0.2.0/24"]),
+        trusted_proxies=networks(["10.0.0.1"]),
+        max_requests_per_source_s=50,
         topic_prefix="eu.",
     )
 
@@ -102,6 +112,17 @@ def test_the_worker() -> None:
         delivery__max_elements="10",
         delivery__max_bytes="5000",
         delivery__linger_ms="250",
+        delivery__in_flight="2",
+        delivery__retry_cap_s="9",
+        delivery__pause_s="8",
+        delivery__max_attempts="7",
+        delivery__after_refusal="park",
+        delivery__brake_run="6",
+        delivery__brake_share="0.25",
+        delivery__brake_rest_s="5",
+        moengage__users_per_minute="100",
+        moengage__events_per_minute="200",
+        moengage__customer_per_minute="30",
     )
     config = worker_config(chosen, rules_of)
     assert config.app == AppConfig(
@@ -116,7 +137,17 @@ def test_the_worker() -> None:
     )
     assert config.moengage == {"default": MoEngageConfig("ABC", "key", "101", "http://127.0.0.1:1", 3.0)}
     assert config.intercom == {"default": IntercomConfig("token", "eu", "http://127.0.0.1:2", "2.16")}
-    assert config.deliver == DeliverConfig(max_elements=10, max_bytes=5000, linger_s=0.25)
+    assert config.deliver == DeliverConfig(
+        max_elements=10,
+        max_bytes=5000,
+        linger_s=0.25,
+        in_flight=2,
+        max_attempts=7,
+        rates={"default": Rates(100, 200, 30)},
+        after_refusal="park",
+        brake=BrakeLimits(6, 0.25, 5.0),
+        retry=RetryPolicy(cap_s=9.0, pause_s=8.0),
+    )
     assert (config.shutdown_s, config.real_time_action) == (4.0, {"default"})
     assert config.failpoints == ("route:after_outputs:2",)
     assert config.rules is rules_of

@@ -1,4 +1,4 @@
-"""Looking into the sandbox, and making it fail, with the real client and delivery on top."""
+"""Looking into the sandbox, and making it fail, with the real client on top."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from aiohttp import web
 from running_sandbox import KEY, NOW_S, WORKSPACE, Running
 
 from events.elements import EventElement, UserElement
-from moengage.answers import Answer, Verdict
+from moengage.answers import Verdict
 from moengage.bodies import render
-from moengage.delivery import Delivered, Refused, deliver_batch
 from moengage.sandbox.app import create_app
 from moengage.sandbox.config import SandboxConfig
 
@@ -108,32 +107,22 @@ async def test_a_lost_answer_does_not_hold_up_the_end_of_the_server() -> None:
 
 
 @pytest.mark.parametrize("named", [{"customer_id": "bad-1"}, {"action": "bad_event"}])
-async def test_delivery_finds_what_moengage_refuses(sandbox: Running, named: dict[str, str]) -> None:
+async def test_a_request_with_something_named_is_refused_whole(
+    sandbox: Running, named: dict[str, str]
+) -> None:
     await sandbox.fault(kind="refuse", **named)
-    bodies = [event(f"user-{n}", f"n{n}") for n in range(9)]
-    bodies[5] = event("bad-1", "n5", "bad_event")
-    observed: list[tuple[Answer, int]] = []
-
-    async def deliver() -> list[Delivered | Refused]:
-        return await deliver_batch(
-            sandbox.client(),
-            bodies,
-            sleep=asyncio.sleep,
-            random=lambda: 0.0,
-            observe=lambda answer, elements: observed.append((answer, elements)),
-        )
-
-    outcomes = await deliver()
-    assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Refused)] == [5]
-    refused = outcomes[5]
-    assert isinstance(refused, Refused)
-    assert refused.status == 400
-    assert refused.request_id
+    client = sandbox.client()
+    good, bad = event("user-1", "n1"), event("bad-1", "n2", "bad_event")
+    for bodies in ([good, bad], [bad]):
+        answer = await client.transition(bodies)
+        assert (answer.verdict, answer.status) == (Verdict.BISECT, 400)
+        assert answer.request_id
+    assert (await client.transition([good])).verdict is Verdict.ACCEPTED
     taken = (await sandbox.get("/sandbox/events"))["events"]
-    assert [e["attributes"]["intercom_event_id"] for e in taken] == [f"n{n}" for n in range(9) if n != 5]
+    assert [e["attributes"]["intercom_event_id"] for e in taken] == ["n1"]
     async with sandbox.http.delete(f"{sandbox.url}/sandbox/faults") as response:
         assert response.status == 200
-    assert all(isinstance(outcome, Delivered) for outcome in await deliver())
+    assert (await client.transition([good, bad])).verdict is Verdict.ACCEPTED
 
 
 async def test_random_faults_take_their_share_and_are_the_same_for_a_seed(
@@ -151,31 +140,11 @@ async def test_random_faults_take_their_share_and_are_the_same_for_a_seed(
     assert 40 <= sum(status != 200 for status in first) <= 80
 
 
-async def test_delivery_goes_through_everything_passing_at_once(run_sandbox: RunSandbox) -> None:
-    sandbox = await run_sandbox(max_bulk_bytes=400)
-    for fault in (
-        {"kind": "status", "status": 429, "retry_after": 0.1},
-        {"kind": "status", "status": 401},
-        {"kind": "status", "status": 500, "count": 2},
-        {"kind": "reset"},
-    ):
-        await sandbox.fault(**fault)
-    waits = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    outcomes = await deliver_batch(
-        sandbox.client(),
-        [user(f"user-{n}", place=n) for n in range(20)],
-        sleep=sleep,
-        random=lambda: 1.0,
-        observe=lambda *_: None,
-    )
-    assert waits == [0.1, 15.0, 0.5, 1.0, 2.0]
-    assert all(isinstance(outcome, Delivered) for outcome in outcomes)
-    users = (await sandbox.get("/sandbox/users"))["users"]
-    assert [(u["customer_id"], u["updates"]) for u in users] == [(f"user-{n}", 1) for n in range(20)]
+async def test_a_request_over_the_size_is_told_so(run_sandbox: RunSandbox) -> None:
+    client = (await run_sandbox(max_bulk_bytes=400)).client()
+    bodies = [user(f"user-{n}", place=n) for n in range(20)]
+    assert (await client.transition(bodies)).verdict is Verdict.SPLIT
+    assert (await client.transition(bodies[:2])).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize(

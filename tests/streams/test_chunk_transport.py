@@ -188,6 +188,41 @@ async def test_partitions_move_without_loss(topic: Topic, tmp_path: Path) -> Non
         assert one.errors == []
 
 
+async def test_who_has_no_room_for_records_stays_in_its_group(
+    topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long, in poll intervals, what is in hand waits for MoEngage."""
+    monkeypatch.setattr("streams.app.MAX_POLL_INTERVAL_S", 2.0)
+    await topic.publish(2000)
+
+    def never_done(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+
+        return work
+
+    async with small_app(topic, tmp_path, never_done, grace_s=0.1) as one:
+        await one.until(lambda: len(one.seen) >= 4 * 200)
+        thread = one.consumer._thread
+        coordinator = thread._ensure_consumer()._coordinator
+        member, generation = coordinator.member_id, coordinator.generation
+        beats = 0
+        heard = asyncio.Event()
+
+        def beaten() -> None:
+            nonlocal beats
+            beats += 1
+            heard.set()
+
+        loop = asyncio.get_running_loop()
+        thread.on_group = lambda: loop.call_soon_threadsafe(beaten)
+        while beats < 5:  # one and a half seconds each
+            heard.clear()
+            await heard.wait()
+        assert (coordinator.member_id, coordinator.generation) == (member, generation)
+        assert not thread.cast_out
+
+
 async def test_a_stop_waits_for_the_chunk_in_work(topic: Topic, tmp_path: Path) -> None:
     await topic.publish(1)
     go_on = asyncio.Event()

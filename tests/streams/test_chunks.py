@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from records import Record
 
-from streams.chunks import Chunk, Ledger, Place
+from streams.chunks import Chunk, Ledger, Place, Standing
 from streams.errors import ChunkLost
 
 HERE = Place("intercom.contacts", 0)
@@ -112,6 +112,34 @@ def test_a_log_that_was_cut_is_read_again_from_where_it_goes_on() -> None:
     after = entered(ledger, 1)
     assert ledger.finish(after)
     assert ledger.committable() == {HERE: 2}
+
+
+def test_a_chunk_that_nobody_has_in_hand_is_astray_until_it_arrives() -> None:
+    ledger = ledger_at()
+    first, second = entered(ledger, 0, 1), entered(ledger, 2)
+    assert ledger.standings()[HERE] == Standing(expected=3, done=None, committed=0, out=3, stray=0)
+    ledger.arrived(first)
+    assert ledger.standings()[HERE].stray is None  # it is the head's turn, whatever is behind it
+    ledger.finish(first)
+    assert ledger.standings()[HERE] == Standing(expected=3, done=2, committed=0, out=1, stray=2)
+    assert ledger.begin(second)
+    assert ledger.standings()[HERE].stray is None
+
+
+def test_going_back_in_one_partition_voids_its_chunks_alone() -> None:
+    ledger = ledger_at()
+    lost, after, other = entered(ledger, 0, 1), entered(ledger, 2), entered(ledger, 0, place=THERE)
+    assert ledger.begin(after)
+    assert ledger.begin(other)
+    ledger.rewind(HERE, 0)
+    assert not ledger.holds(after)
+    assert not ledger.begin(lost)
+    assert ledger.advance(after, 3) is False  # it raises nothing: it counts for nothing
+    assert ledger.holds(other)
+    again = entered(ledger, 0, 1, 2)
+    assert ledger.finish(again)
+    assert ledger.finish(other)
+    assert ledger.committable() == {HERE: 3, THERE: 1}
 
 
 def test_records_that_are_out_already_are_not_handed_over_again() -> None:

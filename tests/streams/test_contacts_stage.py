@@ -31,9 +31,11 @@ from records import (
 )
 
 from events.envelope import Envelope
+from events.errors import InvalidRecord
 from events.rows import ContactRow
 from events.topics import CONTACTS, DEAD_LETTERS, DELIVERIES
 from mappings.rules import load
+from streams.stages import handing_on
 from streams.stages.contacts import Contacts
 from streams.stages.stage import Step
 
@@ -484,11 +486,43 @@ def test_poison_becomes_a_dead_letter_and_leaves_the_row_alone(stage: Contact) -
     assert len(delivered(stage.hear(event))) == 1  # it was no duplicate
 
 
+def test_what_is_refused_half_way_leaves_no_trace_and_acts_when_it_comes_again(
+    monkeypatch: pytest.MonkeyPatch, stage: Contact
+) -> None:
+    """A redrive of it must be no duplicate, and its user no user that was sent already."""
+    first = contact_updated(at=1)
+    poison = contact_updated(at=2, name="Ada", companies=["k1"])
+    moved = ticket("resolved", at=3, parts=[moved_part("submitted", "resolved", 3)])
+    last = webhook("ticket.state.updated", moved, at=3)
+    without = Contact()
+    without.hear(first, last)
+
+    def refusing(rules: Any, moment: Any, changes: Any) -> Any:
+        elements = map_moment(rules, moment, changes)
+        if moment.envelope.event_id == poison.event_id:
+            list(elements)
+            raise InvalidRecord("told to")
+        return elements
+
+    map_moment = handing_on.map_moment
+    monkeypatch.setattr(handing_on, "map_moment", refusing)
+    step = stage.hear(first, poison, last)
+    assert len(to(step, DEAD_LETTERS)) == 1
+    assert told_companies(step) == []
+    assert stage.row == without.row
+
+    monkeypatch.undo()
+    again = stage.hear(poison)
+    assert user(again)["u_n"] == "Ada"
+    assert told_companies(again) == [("k1", "c1", True)]
+    assert stage.hear(poison).counts["duplicates"] == 1
+
+
 def test_a_mapping_that_raises_stops_the_stage(monkeypatch: pytest.MonkeyPatch, stage: Contact) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("streams.stages.contacts.map_moment", broken)
+    monkeypatch.setattr("streams.stages.handing_on.map_moment", broken)
     with pytest.raises(ZeroDivisionError):
         stage.hear(contact_updated(at=1))
     assert stage.rows.rows == {}

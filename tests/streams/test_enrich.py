@@ -163,6 +163,9 @@ class Source:
     def holds(self, chunk: Chunk) -> bool:
         return self.held
 
+    async def in_group(self) -> None:
+        pass
+
     def advance(self, chunk: Chunk, offset: int) -> None:
         self.done.append(offset)
 

@@ -20,6 +20,7 @@ from streams.runner import StageRunner
 from streams.stages.stage import Step
 from streams.state import DictRows, State
 from streams.tables import ChunkTable
+from streams.waiting import INTERCOM
 
 HERE = Place(CONTACTS, 1)
 ORDER = ["outputs", "changelog", "store", "done 2"]
@@ -116,6 +117,9 @@ class Bench:
 
     def holds(self, chunk: Chunk) -> bool:
         return self.ledger.holds(chunk)
+
+    async def in_group(self) -> None:
+        pass
 
     def advance(self, chunk: Chunk, offset: int) -> None:
         self.note(f"done {offset}")
@@ -231,6 +235,63 @@ async def test_a_failpoint_waits_for_its_turn() -> None:
     assert bench.ledger.committable() == {HERE: 2}
 
 
+async def test_a_failpoint_may_hang_instead() -> None:
+    bench = Bench("counting:after_outputs:1:hang")
+    hanging = asyncio.create_task(bench.runner.process([bench.fetch(b"x")], bench))
+    while "outputs" not in bench.log:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not hanging.done()
+    hanging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+    assert bench.ledger.committable() == {}
+
+
+async def test_who_may_be_cast_out_waits_before_outputs_and_before_the_changelog() -> None:
+    """And where it was, neither goes out."""
+    for turn, went_out in ((1, []), (2, ["outputs"])):
+        bench = Bench()
+        asked, cast_out = 0, asyncio.Event()
+
+        async def in_group(
+            bench: Bench = bench, turn: int = turn, cast_out: asyncio.Event = cast_out
+        ) -> None:
+            nonlocal asked
+            asked += 1
+            if asked == turn:
+                await cast_out.wait()
+                bench.ledger.give_up()
+
+        bench.in_group = in_group  # type: ignore[method-assign]
+        working = asyncio.create_task(bench.runner.process([bench.fetch(b"x")], bench))
+        while asked < turn:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert bench.log == went_out
+        cast_out.set()
+        await working
+        assert bench.log == went_out
+        assert bench.table.changelog == []
+        assert bench.ledger.committable() == {}
+
+
+async def test_asking_intercom_is_a_known_reason_to_wait() -> None:
+    bench, may_go_on = Bench(), asyncio.Event()
+
+    async def prepare(*_: Any) -> Any:
+        await may_go_on.wait()
+        return bench.runner._stage.step
+
+    bench.runner._prepare = prepare
+    working = asyncio.create_task(bench.runner.process([bench.fetch(b"x")], bench))
+    while bench.runner.waiting() is None:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert bench.runner.waiting() == INTERCOM
+    may_go_on.set()
+    await working
+    assert bench.runner.waiting() is None
+
+
 async def test_what_was_done_is_counted() -> None:
     bench = Bench()
     await bench.runner.process([bench.fetch(b"x", b"y")], bench)
@@ -247,17 +308,25 @@ async def test_what_was_done_is_counted() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "contacts", "contacts:later:1", ":before_step:1", "contacts:before_step:0", "a:before_step:x"],
+    [
+        "",
+        "contacts",
+        "contacts:later:1",
+        ":before_step:1",
+        "contacts:before_step:0",
+        "a:before_step:x",
+        "a:before_step:1:later",
+    ],
 )
 def test_a_failpoint_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="stage:moment:count"):
         Failpoints.parse([text])
 
 
-def test_without_failpoints_nothing_ever_raises() -> None:
+async def test_without_failpoints_nothing_ever_raises() -> None:
     points = Failpoints.parse([])
     for moment in MOMENTS:
-        points.passing("contacts", moment)
+        await points.passing("contacts", moment)
 
 
 async def test_small_chunks_are_worked_through_together() -> None:

@@ -84,7 +84,7 @@ def test_an_element_comes_out_as_the_mapping_made_it(monkeypatch: pytest.MonkeyP
         made.extend(map_moment(*arguments))
         return made
 
-    monkeypatch.setattr("streams.stages.contacts.map_moment", noting)
+    monkeypatch.setattr("streams.stages.handing_on.map_moment", noting)
     [rehearsed] = rehearse(RULES, envelopes([TICKET_TOLD]))
     assert [rehearsed.element] == made
 

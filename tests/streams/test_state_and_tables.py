@@ -104,7 +104,7 @@ def test_a_tombstone_removes_a_row(store: tuple[Rows, Callable[[Changes], None]]
     assert rows.get(b"a") == b"again"
 
 
-@pytest.mark.parametrize("prefix", [members_prefix("k1"), b"m", b"a", b"\xff", b"zz"])
+@pytest.mark.parametrize("prefix", [members_prefix("k1"), b"m", b"a", b"\xff", b"zz", b""])
 def test_a_scan_gives_a_prefix_in_the_order_of_keys(
     store: tuple[Rows, Callable[[Changes], None]], prefix: bytes
 ) -> None:

@@ -149,6 +149,33 @@ async def test_an_event_stays_behind_an_earlier_one_that_the_broker_still_has(pu
     assert [number for number, key in broker.has if key == b"a"] == [1, 2]
 
 
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+async def test_the_next_event_of_a_key_waits_for_all_before_it(publisher, broker, order):
+    gates = [asyncio.Event() for _ in range(3)]
+    at_once = []
+    for number, gate in enumerate(gates, 1):
+        broker.gate = gate
+        at_once.append(asyncio.create_task(publisher.publish(*event(number, b"a"))))
+        await asyncio.sleep(0)
+    for index in order:  # each of the later two ends before the first
+        gates[index].set()
+        await at_once[index]
+    broker.up = False
+    last = asyncio.create_task(publisher.publish(*event(4, b"a")))
+    await publisher.publish(*event(5, b"b"))
+    assert not last.done()  # the first of the key may still come to the spool
+    gates[0].set()
+    await asyncio.gather(at_once[0], last)
+    broker.gate, broker.up = None, True
+    await until_empty(publisher)
+    assert [number for number, key in broker.has if key == b"a"] == [
+        *(index + 1 for index in order),
+        1,
+        4,
+    ]
+    assert publisher._last == {}
+
+
 async def test_what_is_too_large_for_the_broker_holds_nobody_up_and_is_kept(publisher, broker, caplog):
     broker.up = False
     broker.too_large = {2}
@@ -180,6 +207,7 @@ async def test_damage_is_counted_said_and_costs_no_other(broker, tmp_path, caplo
     await again.start()
     await until_empty(again)
     assert broker.numbers == [1, 3]
+    await until_logged(caplog, "moved to")  # the file is gone before that is said and counted
     assert metric(again, "moebridge_ingest_spool_aside_total") == 1
     assert "is damaged and was moved to" in caplog.text
     assert '"n"' not in caplog.text
