@@ -15,6 +15,8 @@ TopicName = Literal[
     "moengage.deliveries",
     "moengage.dead-letters",
     "moengage.dead-letter-settlements",
+    "moengage.receipts",
+    "moebridge.replays",
 ]
 
 EVENTS: TopicName = "intercom.events"
@@ -23,6 +25,8 @@ COMPANIES: TopicName = "intercom.companies"
 DELIVERIES: TopicName = "moengage.deliveries"
 DEAD_LETTERS: TopicName = "moengage.dead-letters"
 SETTLEMENTS: TopicName = "moengage.dead-letter-settlements"
+RECEIPTS: TopicName = "moengage.receipts"
+REPLAYS: TopicName = "moebridge.replays"
 
 #: Tables and the topic that each is partitioned like.
 TABLES: Mapping[str, TopicName] = {
@@ -98,6 +102,20 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
         120 * DAY_MS,
         False,
         "Which dead letters were redriven or discarded, in the partition that the letters are in.",
+    ),
+    RECEIPTS: TopicSpec(
+        RECEIPTS,
+        "the first delivery that is named",
+        30 * DAY_MS,
+        False,
+        "What MoEngage took and refused, by delivery id, one record for each of its answers.",
+    ),
+    REPLAYS: TopicSpec(
+        REPLAYS,
+        "configuration",
+        120 * DAY_MS,
+        False,
+        "What was asked of replays and what became of them; the one place that says which is active.",
     ),
 }
 

@@ -1,15 +1,16 @@
 """The life of one AIOKafkaProducer: opened, looked at, closed, each within a bounded time.
 
-Three things of aiokafka 0.14 are worked around here and nowhere else: ``stop()`` waits for a broker
-without end; a request for a topic's metadata may create the topic; and every attempt at an absent
-broker is logged as an error, some twenty lines a second.
+Four things of aiokafka 0.14 are worked around here and nowhere else: ``stop()`` waits for a broker
+without end; ``start()``, cancelled while it asks its first broker, leaves that connection open; a request
+for a topic's metadata may create the topic; and every attempt at an absent broker is logged as an error,
+some twenty lines a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -42,19 +43,29 @@ async def open_producer(topic: str, options: Mapping[str, Any]) -> tuple[AIOKafk
     or OSError where it cannot connect, ValueError for options that aiokafka does not know.
     """
     producer = AIOKafkaProducer(**options)
+    opening = asyncio.create_task(_open(producer, topic))
     try:
-        async with asyncio.timeout(OPEN_S):
-            await producer.start()
-            # Of all topics: asking for this one would create it on a broker that does that.
-            every = await producer.client.fetch_all_metadata()
-            if every.partitions_for_topic(topic) is None:
-                raise BrokerUnavailable(f"topic {topic} does not exist; create the topics first")
-            return producer, len(await producer.partitions_for(topic))
-    except BaseException as error:
-        await close_producer(producer, (), flush_s=0)
-        if isinstance(error, TimeoutError):
-            raise BrokerUnavailable(f"no broker let us in within {OPEN_S:g} s") from None
+        if not (await asyncio.wait({opening}, timeout=OPEN_S))[0]:
+            raise BrokerUnavailable(f"no broker let us in within {OPEN_S:g} s")
+        return producer, await opening
+    except BaseException:
+        await _to_its_end(_abandon(opening, producer))
         raise
+
+
+async def _open(producer: AIOKafkaProducer, topic: str) -> int:
+    await producer.start()
+    # Of all topics: asking for this one would create it on a broker that does that.
+    every = await producer.client.fetch_all_metadata()
+    if every.partitions_for_topic(topic) is None:
+        raise BrokerUnavailable(f"topic {topic} does not exist; create the topics first")
+    return len(await producer.partitions_for(topic))
+
+
+async def _abandon(opening: asyncio.Task[int], producer: AIOKafkaProducer) -> None:
+    """Disconnect, but not while a broker is asked first: aiokafka would leave that connection open."""
+    await _within(END_S, opening)
+    await close_producer(producer, (), flush_s=0)
 
 
 async def check_producer(producer: AIOKafkaProducer, topic: str) -> int:
@@ -111,7 +122,17 @@ def _not_reported_elsewhere(line: logging.LogRecord) -> bool:
     return line.exc_info is not None or not _reported_elsewhere.get()
 
 
-async def _within(seconds: float, step: Coroutine[Any, Any, None]) -> None:
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Run a step that is bounded in time to its end, also where we are cancelled meanwhile."""
+    task = asyncio.create_task(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+async def _within(seconds: float, step: Awaitable[object]) -> None:
     """Run a step to its end, or cancel it after some seconds; its errors no longer matter to anyone."""
     task = asyncio.ensure_future(step)
     done, _ = await asyncio.wait({task}, timeout=seconds)
