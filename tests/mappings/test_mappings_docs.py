@@ -39,8 +39,8 @@ NAMED = set(
 
 def block(kind: str, containing: str) -> str:
     """The one code block of a kind that contains some text."""
-    [found] = [one for one in re.findall(rf"```{kind}\n(.*?)```", PAGE, flags=re.S) if containing in one]
-    return str(found)
+    [found] = [one for one in re.findall(rf"```{kind}(\n.*?)```", PAGE, flags=re.S) if containing in one]
+    return str(found).removeprefix("\n")
 
 
 def shown(command: str, number: int = 0) -> list[str]:
@@ -100,7 +100,7 @@ def test_mistakes_are_named_as_shown(folder: Path) -> None:
 
 
 def test_the_preview_is_as_shown(folder: Path) -> None:
-    payload = json.loads(block("json", '{"type": "contact", "id": "65a1"').splitlines()[0])
+    payload = json.loads(block("json", '\n{"type": "contact", "id": "65a1"'))
     assert preview_lines(load(folder), "contact.user.updated", payload) == shown(
         "moebridge mapping preview"
     )
@@ -119,7 +119,7 @@ async def test_a_refused_change_is_shown_as_shown(
     Path("mapping").symlink_to(folder)
     mappings = Mappings({"default": MappingSettings(path=Path("mapping"))})
     reload = MappingReload(mappings, Metrics(CollectorRegistry()), now_ms=lambda: 0)
-    mend(folder, ("CSAT due", "Survey due"), ("{CSAT due:", "{Survey due:"))
+    mend(folder, ('"CSAT due"', '"Survey due"'), ("{CSAT due:", "{Survey due:"))
     await reload.look(at_once=True)
     mend(folder, WRONG_TEST)
     await reload.look(at_once=True)
