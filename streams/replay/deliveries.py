@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from events.configurations import Configurations
@@ -16,11 +16,8 @@ from streams.replay.filters import ELEMENTS, DeliveryFilter
 from streams.replay.marking import delivered_again
 from streams.replay.overtaking import Overtaking
 from streams.replay.places import contact_of
-from streams.replay.plan import Judged, LeftOut
+from streams.replay.plan import SETTLED, Judged
 from streams.replay.request import ReplayRequest
-
-#: What a receipt settles, where only what is missing is wanted.
-SETTLED: Mapping[Outcome | None, LeftOut] = {"taken": "delivered", "refused": "refused"}
 
 
 class Deliveries:
@@ -32,11 +29,14 @@ class Deliveries:
         topic: str,
         configurations: Configurations,
         outcome_of: Callable[[str], Outcome | None],
+        *,
+        pending: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._request = request
         self._topic = topic
         self._configurations = configurations
         self._outcome_of = outcome_of
+        self._pending = pending
         self._scope = configurations.scope(request.config)
         self._wanted = DeliveryFilter(request.filters)
         self._replayed = Replayed(request.id, request.label)
@@ -79,6 +79,8 @@ class Deliveries:
         outcome = self._outcome_of(delivery.delivery_id)
         if self._request.only_missing and outcome in SETTLED:
             return judged._replace(left_out=(SETTLED[outcome],))
+        if self._request.only_missing and self._pending(delivery.event_id):
+            return judged._replace(left_out=("pending",))
         if not self._overtaking.stands(record.offset, delivery):
             return judged._replace(left_out=("overtaken",))
         return judged._replace(

@@ -1,0 +1,161 @@
+"""Derive again: which records of intercom.events a replay publishes once more, and what comes of them.
+
+What comes of them is not guessed: the stages themselves work on them in memory, with the rows that the
+workers have (streams.rehearsal).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from events.codec import decode_object
+from events.configurations import Configurations
+from events.elements import Delivery
+from events.envelope import Envelope
+from events.errors import InvalidData
+from events.keys import scoped
+from events.receipts import Outcome
+from events.replays import Replayed
+from events.subjects import subjects_of
+from events.topics import CONTACTS, topic_name
+from streams.chunks import Place
+from streams.publishing import Outgoing
+from streams.replay.filters import ELEMENTS, EventFilter
+from streams.replay.marking import marked
+from streams.replay.places import contact_of
+from streams.replay.plan import SETTLED, Judged, LeftOut
+from streams.replay.request import ReplayRequest
+from streams.stages.route import Route
+from streams.state import DictRows, State
+
+#: One marked record on intercom.contacts or intercom.companies, and what is delivered for it.
+Rehearse = Callable[[Outgoing], "Came"]
+
+
+class Came(NamedTuple):
+    """What came of one record. ``not_replayed`` counts merges and deletes of Intercom's."""
+
+    deliveries: Sequence[Delivery]
+    not_replayed: int = 0
+
+
+class _Part(NamedTuple):
+    """One record that an event is routed to, with what comes of it."""
+
+    outgoing: Outgoing
+    contacts: set[str]
+    wanted: tuple[Delivery, ...]
+    left_out: tuple[LeftOut, ...]
+    not_replayed: int
+
+
+class Meant:
+    """The events that a replay was asked for."""
+
+    def __init__(self, request: ReplayRequest, prefix: str, configurations: Configurations) -> None:
+        self._configurations = configurations
+        self._scope = configurations.scope(request.config)
+        self._wanted = EventFilter(request.filters)
+        self._route = Route(prefix, configurations=configurations)
+        self.contacts_topic = topic_name(CONTACTS, prefix)
+
+    def topic_of(self, record: Any) -> str:
+        """Intercom's topic of a record that is meant; "" for another. Raises InvalidData."""
+        envelope = Envelope.from_record(record.value, record.headers or ())
+        if self._configurations.scope(envelope.config) != self._scope:
+            return ""
+        document = decode_object(envelope.payload)
+        subjects = subjects_of(envelope.source, envelope.topic, document)
+        return envelope.topic if self._wanted.takes(envelope, subjects, document) else ""
+
+    def is_of_contact(self, routed: Outgoing) -> bool:
+        """Whether a routed record goes to a contact's row, not to a company's."""
+        return routed.topic == self.contacts_topic
+
+    def routed(self, record: Any) -> Sequence[Outgoing]:
+        """Where the workers' route puts it; for a record that is meant."""
+        return self._route.step([record], State(DictRows()), 0).out
+
+
+class Derivations:
+    """Judges the records of one replay, each once and in order. Pure."""
+
+    def __init__(
+        self,
+        request: ReplayRequest,
+        meant: Meant,
+        rehearse: Rehearse,
+        outcome_of: Callable[[str], Outcome | None],
+        *,
+        pending: Callable[[str], bool] = lambda _: False,
+        scope: str = "",
+        repaired: frozenset[str] = frozenset(),
+    ) -> None:
+        """``repaired``: the keys of contacts of whom something is missing, where that is asked."""
+        self._request = request
+        self._meant = meant
+        self._rehearse = rehearse
+        self._outcome_of = outcome_of
+        self._pending = pending
+        self._scope = scope
+        self._repaired = repaired
+        self._replayed = Replayed(request.id, request.label)
+        #: Contacts, by the keys of their rows, of whom something is missing, as far as was judged.
+        self.missing: set[str] = set()
+
+    def judge(self, record: Any) -> Judged:
+        """What becomes of the next record of the spans."""
+        judged = Judged(Place(record.topic, record.partition), record.offset)
+        try:
+            topic = self._meant.topic_of(record)
+        except InvalidData:
+            return judged._replace(left_out=("unreadable",))
+        if not topic:
+            return judged
+        parts = [self._part(one) for one in self._meant.routed(record)]
+        kept = [part for part in parts if self._keeps(part)]
+        delivered = tuple(one for part in kept for one in part.wanted)
+        not_replayed: tuple[LeftOut, ...] = ("merges_and_deletes",) * sum(p.not_replayed for p in parts)
+        return judged._replace(
+            what=topic,
+            outgoing=tuple(self._marked(part) for part in kept),
+            deliveries=delivered,
+            already=sum(self._outcome_of(one.delivery_id) == "taken" for one in delivered),
+            left_out=(*not_replayed, *(why for part in parts for why in part.left_out)),
+            contacts={contact_of(one) for one in delivered},
+        )
+
+    def _part(self, outgoing: Outgoing) -> _Part:
+        came = self._rehearse(marked(outgoing, self._replayed))
+        deliveries = [one for one in came.deliveries if one.kind in ELEMENTS]
+        contacts = {scoped(self._scope, contact_of(one)) for one in deliveries}
+        if self._meant.is_of_contact(outgoing):
+            contacts = {outgoing.key.decode()}
+        if not self._request.only_missing:
+            return _Part(outgoing, contacts, tuple(deliveries), (), came.not_replayed)
+        reasons = [self._why_not(one) for one in deliveries]
+        wanted = tuple(one for one, why in zip(deliveries, reasons, strict=True) if why is None)
+        if self._meant.is_of_contact(outgoing):
+            self.missing |= contacts if wanted else set()
+        else:
+            self.missing |= {scoped(self._scope, contact_of(one)) for one in wanted}
+        left_out = tuple(why for why in reasons if why is not None)
+        return _Part(outgoing, contacts, wanted, left_out, came.not_replayed)
+
+    def _why_not(self, delivery: Delivery) -> LeftOut | None:
+        """Why it is not missing."""
+        settled = SETTLED.get(self._outcome_of(delivery.delivery_id))
+        if settled is None and self._pending(delivery.event_id):
+            return "pending"
+        return settled
+
+    def _keeps(self, part: _Part) -> bool:
+        """Whether it is published. All of a contact is, or nothing: one event builds on another."""
+        return not self._request.only_missing or not part.contacts.isdisjoint(self._repaired)
+
+    def _marked(self, part: _Part) -> Outgoing:
+        only = None
+        if self._request.only_missing:
+            only = frozenset(one.delivery_id for one in part.wanted)
+        return marked(part.outgoing, Replayed(self._request.id, self._request.label, only))
