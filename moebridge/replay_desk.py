@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -53,6 +53,16 @@ class Ground:
         return f"{self.app_id}-replay-{replay}"
 
 
+@contextmanager
+def answering(ground: Ground) -> Iterator[None]:
+    """What a broker that does not answer raises inside is BrokerUnreachable."""
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        servers = ground.connection["bootstrap_servers"]
+        raise BrokerUnreachable(servers, type(error).__name__) from error
+
+
 class NoteReader:
     """Reads the notes of one configuration. Use as an async context manager.
 
@@ -77,11 +87,8 @@ class NoteReader:
             **ground.connection, group_id=None, auto_offset_reset="earliest", fetch_max_wait_ms=100
         )
         try:
-            await consumer.start()
-        except (KafkaError, OSError) as error:
-            await stop_consumer(consumer)
-            servers = ground.connection["bootstrap_servers"]
-            raise BrokerUnreachable(servers, type(error).__name__) from error
+            with answering(ground):
+                await consumer.start()
         except BaseException:
             await stop_consumer(consumer)
             raise
@@ -116,11 +123,12 @@ class NoteReader:
 class BrokerDesk:
     """A Desk (streams.replay.desk) on a broker. Use as an async context manager.
 
-    ``source`` is the topic that is replayed, by its name on the broker. Raises BrokerUnreachable,
+    ``source`` is the topic that is replayed, by its name on the broker. Without ``lag`` nothing is known
+    of live traffic. Raises BrokerUnreachable,
     TopicsUnfit.
     """
 
-    def __init__(self, ground: Ground, source: str, lag: LagReader, stop: asyncio.Event) -> None:
+    def __init__(self, ground: Ground, source: str, lag: LagReader | None, stop: asyncio.Event) -> None:
         self._ground = ground
         self._source = source
         self._reader = lag
@@ -138,7 +146,8 @@ class BrokerDesk:
         except BaseException:
             await self._open.aclose()
             raise
-        self._looking = asyncio.create_task(self._look_at_lag())
+        if self._reader is not None:
+            self._looking = asyncio.create_task(self._look_at_lag(self._reader))
         return self
 
     async def __aexit__(
@@ -236,9 +245,9 @@ class BrokerDesk:
         for positions in self._positions.values():
             await positions.close()
 
-    async def _look_at_lag(self) -> None:
+    async def _look_at_lag(self, watcher: LagReader) -> None:
         """Look again and again; what a look does not tell is None."""
-        async with self._reader as reader:
+        async with watcher as reader:
             while True:
                 began = time.monotonic()
                 try:
