@@ -16,16 +16,16 @@ MAX_BATCH_BYTES = 500_000
 class Batch:
     """``start`` is where the replay is before it, ``positions`` where the partitions are that it moves.
 
-    ``passed`` counts every record, ``records`` those that something is published for.
+    ``chosen`` are all records, ``records`` counts those that something is published for.
     """
 
     start: Positions
+    chosen: list[Chosen] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     size: int = 0
     records: int = 0
     users: int = 0
     events: int = 0
-    passed: int = 0
     positions: dict[int, Reached] = field(default_factory=dict)
     published: bool = False
 
@@ -35,12 +35,12 @@ class Batch:
         before = self.positions.get(partition) or self.start.get(partition) or Reached(0)
         counts = Counts(1 if chosen.outgoing else 0, chosen.users, chosen.events)
         self.positions[partition] = Reached(chosen.offset + 1, before.counts + counts)
+        self.chosen.append(chosen)
         self.outgoing += chosen.outgoing
         self.size += _size(chosen)
         self.records += counts.records
         self.users += chosen.users
         self.events += chosen.events
-        self.passed += 1
 
     def has_room_for(self, chosen: Chosen) -> bool:
         """Whether the record still fits; one alone always does."""

@@ -86,11 +86,12 @@ class Run:
         """Begin the replay. Raises ReplayActive where another one is, ReplayInterrupted."""
         job, book = self.job, self._desk.book
         await self._tried(self._desk.look)
-        if not book.active:
+        active = book.active
+        if not active:
             note = Note(job.replay, "begun", job.runner, request, totals)
             await self._tried(lambda: self._desk.write(note))
-        if book.active != job.replay:
-            active = book.active or book.replays[job.replay].behind
+            active = book.replays[job.replay].behind
+        if active:
             raise ReplayActive(job.config, active, book.replays[active].state)
 
     async def claim(self) -> None:
@@ -141,12 +142,12 @@ class Run:
                 batch = Batch(self.progress.positions)
                 async for chosen in records:
                     if not batch.has_room_for(chosen):
-                        batch = await self._send(batch)
+                        batch = await self._send(batch, choosing)
                     batch.add(chosen)
-                    if self._pace.full(batch.users, batch.events) or batch.passed >= MAX_PASSED:
-                        batch = await self._send(batch)
+                    if self._pace.full(batch.users, batch.events) or len(batch.chosen) >= MAX_PASSED:
+                        batch = await self._send(batch, choosing)
                     self._unread_since = None
-                await self._send(batch)
+                await self._send(batch, choosing)
         except AWAY as error:
             if self._unread_since is None:
                 self._unread_since = self._desk.now()
@@ -157,11 +158,23 @@ class Run:
             return False
         return True
 
-    async def _send(self, batch: Batch) -> Batch:
+    async def _send(self, batch: Batch, choosing: Choosing) -> Batch:
         """Publish a batch once there is room for it, and commit; an empty one after it."""
-        if not batch.positions:
+        if not batch.chosen:
             return batch
         await self._wait_for_room(len(batch.outgoing))
+        fresh = Batch(batch.start)
+
+        async def freshen() -> None:
+            for chosen in await choosing.fresh(batch.chosen):
+                fresh.add(chosen)
+
+        await self._tried(freshen, within_s=PATIENCE_S)
+        await self._publish(fresh)
+        return Batch(self.progress.positions)
+
+    async def _publish(self, batch: Batch) -> None:
+        """Publish and commit, tried again while the broker is away."""
 
         async def publish_and_commit() -> None:
             await self._look()
@@ -174,7 +187,6 @@ class Run:
 
         await self._tried(publish_and_commit)
         self.progress.advance(batch.positions, self._desk.now())
-        return Batch(self.progress.positions)
 
     async def _wait_for_room(self, records: int) -> None:
         """Wait until budgets and live traffic let so many records go."""
@@ -237,13 +249,13 @@ class Run:
             return "done"
         return "cancelled" if known.state == "cancelled" else "paused"
 
-    async def _tried(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _tried(self, step: Callable[[], Awaitable[None]], *, within_s: float = BATCH_S) -> None:
         """A step that is tried again while the broker is away. Raises ReplayInterrupted."""
         desk = self._desk
         since = desk.now()
         while True:
             try:
-                async with desk.in_time(BATCH_S):
+                async with desk.in_time(within_s):
                     await step()
                 return
             except AWAY as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from moengage.budgets import Rates
 from streams.chunks import Place
-from streams.errors import PublishFailed, ReplayError
+from streams.errors import PublishFailed, RecordsUnreadable, ReplayError
 from streams.publishing import Outgoing
 from streams.replay.chosen import Chosen
 from streams.replay.control import Book, Note, Positions, furthest
@@ -44,6 +44,9 @@ class World:
         #: Who published what, in order: runner, replay, names of records.
         self.batches: list[tuple[str, str, list[str]]] = []
         self.lag: int | None = 0
+        #: Records that others have overtaken meanwhile, and how often reading fails.
+        self.overtaken: set[tuple[int, int]] = set()
+        self.reading_fails = 0
         self.clock = 0.0
         self.runners: list[Runner] = []
 
@@ -146,6 +149,17 @@ class _Choosing:
         for one in self._world.records:
             if one.offset >= after.get(one.place.partition, 0):
                 yield one
+
+    async def fresh(self, chosen: Sequence[Chosen]) -> list[Chosen]:
+        await _Step()
+        if self._world.reading_fails:
+            self._world.reading_fails -= 1
+            raise RecordsUnreadable(SOURCE, "away")
+        gone = self._world.overtaken
+        return [
+            Chosen(one.place, one.offset) if (one.place.partition, one.offset) in gone else one
+            for one in chosen
+        ]
 
 
 class _Step:

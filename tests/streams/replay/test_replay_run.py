@@ -258,3 +258,34 @@ def test_it_goes_no_faster_than_its_share() -> None:
     world = World(some(100))
     Runner(world, "a", begins=True).finish()
     assert world.clock >= 100 / (BATCH * 4) - 2
+
+
+def test_what_was_overtaken_by_now_is_left_out_and_passed() -> None:
+    world = World(some(7))
+    one = Runner(world, "a", begins=True)
+    until_published(one)
+    world.overtaken = {(0, 1), (0, 4), (0, 6)}
+    assert one.finish() == "done"
+    assert world.published("a") == ["0:0", "0:1", "0:2", "0:3", "0:5"]
+    assert world.offsets["a"][0].next == 7
+    assert one.progress.counts.records == 5
+
+
+def test_records_that_cannot_be_read_for_a_while_are_waited_for() -> None:
+    world = World(some(7))
+    one = Runner(world, "a", begins=True)
+    until_published(one)
+    world.reading_fails = 20
+    assert one.finish() == "done"
+    assert world.published("a") == names(world.records)
+
+
+def test_records_that_stay_unreadable_end_it_with_the_way_to_go_on() -> None:
+    world = World(some(7))
+    one = Runner(world, "a", begins=True)
+    until_published(one)
+    world.reading_fails = 1000
+    assert isinstance(one.finish(), ReplayInterrupted)
+    world.reading_fails = 0
+    assert Runner(world, "a", begins=False).finish() == "done"
+    assert world.published("a") == names(world.records)
