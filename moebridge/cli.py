@@ -27,6 +27,7 @@ COMMANDS = (
     "lag",
     "replay",
     "dead-letters",
+    "receipts",
     "config",
     "mapping",
     "connector",
