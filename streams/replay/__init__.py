@@ -9,4 +9,5 @@
 | ``pace`` | how much may be published now: a share of the budgets, live traffic first |
 | ``run``, ``batch``, ``desk``, ``progress`` | running it, batch by batch, over what does the I/O |
 | ``positions`` | how far it has come, as a consumer group's offsets |
+| ``receipts`` | what MoEngage said of deliveries, the newest word of each |
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from events.configurations import Configurations
@@ -12,6 +13,7 @@ from events.errors import InvalidData
 from events.receipts import Outcome
 from events.replays import ID_HEADER, Replayed
 from streams.chunks import Place
+from streams.publishing import Outgoing
 from streams.replay.filters import ELEMENTS, DeliveryFilter
 from streams.replay.marking import delivered_again
 from streams.replay.overtaking import Overtaking
@@ -54,9 +56,15 @@ class Deliveries:
             overtakes = not delivery.redrive_run and self._outcome_of(delivery.delivery_id) != "refused"
             self._overtaking.take(record.offset, delivery, overtakes=overtakes)
 
-    def begin(self) -> None:
+    def begin(self) -> Deliveries:
         """The records are judged from the first one on, once more."""
         self._told.clear()
+        return self
+
+    def stands(self, offset: int, outgoing: Outgoing) -> bool:
+        """Whether what was chosen of this offset has still not been overtaken."""
+        delivery = Delivery.from_record(outgoing.key, outgoing.value, outgoing.headers)
+        return self._overtaking.stands(offset, delivery)
 
     def judge(self, record: Any) -> Judged:
         """What becomes of the next record of the spans."""
@@ -85,7 +93,7 @@ class Deliveries:
             return judged._replace(left_out=("overtaken",))
         return judged._replace(
             outgoing=(outgoing,),
-            deliveries=(delivery,),
+            deliveries=(replace(delivery, body=outgoing.value or b""),),
             already=int(outcome == "taken"),
             contacts=(contact_of(delivery),),
         )

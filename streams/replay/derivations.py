@@ -31,6 +31,8 @@ from streams.state import DictRows, State
 
 #: One marked record on intercom.contacts or intercom.companies, and what is delivered for it.
 Rehearse = Callable[[Outgoing], "Came"]
+#: Whether MoEngage was told of a delivery, or is about to be; None: nothing says so.
+Told = Callable[[str], bool | None]
 
 
 class Came(NamedTuple):
@@ -55,7 +57,7 @@ class Meant:
 
     def __init__(self, request: ReplayRequest, prefix: str, configurations: Configurations) -> None:
         self._configurations = configurations
-        self._scope = configurations.scope(request.config)
+        self.scope = configurations.scope(request.config)
         self._wanted = EventFilter(request.filters)
         self._route = Route(prefix, configurations=configurations)
         self.contacts_topic = topic_name(CONTACTS, prefix)
@@ -63,7 +65,7 @@ class Meant:
     def topic_of(self, record: Any) -> str:
         """Intercom's topic of a record that is meant; "" for another. Raises InvalidData."""
         envelope = Envelope.from_record(record.value, record.headers or ())
-        if self._configurations.scope(envelope.config) != self._scope:
+        if self._configurations.scope(envelope.config) != self.scope:
             return ""
         document = decode_object(envelope.payload)
         subjects = subjects_of(envelope.source, envelope.topic, document)
@@ -85,22 +87,23 @@ class Derivations:
         self,
         request: ReplayRequest,
         meant: Meant,
-        rehearse: Rehearse,
+        rehearsing: Callable[[Told | None], Rehearse],
         outcome_of: Callable[[str], Outcome | None],
         *,
         pending: Callable[[str], bool] = lambda _: False,
-        scope: str = "",
         repaired: frozenset[str] = frozenset(),
     ) -> None:
         """``repaired``: the keys of contacts of whom something is missing, where that is asked."""
         self._request = request
         self._meant = meant
-        self._rehearse = rehearse
+        self._rehearse = rehearsing(self._was_told if request.only_missing else None)
         self._outcome_of = outcome_of
         self._pending = pending
-        self._scope = scope
+        self._scope = meant.scope
+        self._event_id = ""
         self._repaired = repaired
         self._replayed = Replayed(request.id, request.label)
+        self._left_out: list[LeftOut] = []
         #: Contacts, by the keys of their rows, of whom something is missing, as far as was judged.
         self.missing: set[str] = set()
 
@@ -113,10 +116,12 @@ class Derivations:
             return judged._replace(left_out=("unreadable",))
         if not topic:
             return judged
+        self._event_id = dict(record.headers)["event_id"].decode()
         parts = [self._part(one) for one in self._meant.routed(record)]
         kept = [part for part in parts if self._keeps(part)]
         delivered = tuple(one for part in kept for one in part.wanted)
-        not_replayed: tuple[LeftOut, ...] = ("merges_and_deletes",) * sum(p.not_replayed for p in parts)
+        ends = sum(part.not_replayed for part in parts)
+        not_replayed: list[LeftOut] = ["merges_and_deletes"] * ends
         return judged._replace(
             what=topic,
             outgoing=tuple(self._marked(part) for part in kept),
@@ -127,28 +132,25 @@ class Derivations:
         )
 
     def _part(self, outgoing: Outgoing) -> _Part:
+        self._left_out = []
         came = self._rehearse(marked(outgoing, self._replayed))
-        deliveries = [one for one in came.deliveries if one.kind in ELEMENTS]
-        contacts = {scoped(self._scope, contact_of(one)) for one in deliveries}
+        wanted = tuple(one for one in came.deliveries if one.kind in ELEMENTS)
+        contacts = {scoped(self._scope, contact_of(one)) for one in wanted}
         if self._meant.is_of_contact(outgoing):
             contacts = {outgoing.key.decode()}
-        if not self._request.only_missing:
-            return _Part(outgoing, contacts, tuple(deliveries), (), came.not_replayed)
-        reasons = [self._why_not(one) for one in deliveries]
-        wanted = tuple(one for one, why in zip(deliveries, reasons, strict=True) if why is None)
-        if self._meant.is_of_contact(outgoing):
-            self.missing |= contacts if wanted else set()
-        else:
-            self.missing |= {scoped(self._scope, contact_of(one)) for one in wanted}
-        left_out = tuple(why for why in reasons if why is not None)
-        return _Part(outgoing, contacts, wanted, left_out, came.not_replayed)
+        if wanted:
+            self.missing |= contacts
+        return _Part(outgoing, contacts, wanted, tuple(self._left_out), came.not_replayed)
 
-    def _why_not(self, delivery: Delivery) -> LeftOut | None:
-        """Why it is not missing."""
-        settled = SETTLED.get(self._outcome_of(delivery.delivery_id))
-        if settled is None and self._pending(delivery.event_id):
-            return "pending"
-        return settled
+    def _was_told(self, delivery_id: str) -> bool | None:
+        outcome = self._outcome_of(delivery_id)
+        why = SETTLED.get(outcome)
+        if why is None and outcome is None and self._pending(self._event_id):
+            why = "pending"
+        if why is None:
+            return None if outcome is None else False
+        self._left_out.append(why)
+        return True
 
     def _keeps(self, part: _Part) -> bool:
         """Whether it is published. All of a contact is, or nothing: one event builds on another."""
