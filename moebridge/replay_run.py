@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
-from dataclasses import dataclass
 
 import click
 
@@ -21,21 +20,13 @@ from moebridge.wiring import connection, lag_reader, max_batch_bytes, rates
 from streams.errors import ReplayNotActive
 from streams.replay.chosen import Choosing
 from streams.replay.control import Counts
-from streams.replay.pace import DEFAULT_MAX_AHEAD, DEFAULT_SHARE, Pace, PaceConfig
+from streams.replay.pace import Pace, PaceConfig
 from streams.replay.progress import RunProgress
 from streams.replay.request import ReplayRequest
 from streams.replay.run import Ended, Job, Run
 
 #: Opens what chooses the records of a replay.
 Choose = Callable[[ReplayRequest], AbstractAsyncContextManager[Choosing]]
-
-
-@dataclass(frozen=True, slots=True)
-class Pacing:
-    """How fast: the share of the budget, and how much lag stops it."""
-
-    share: float = DEFAULT_SHARE
-    max_ahead: int = DEFAULT_MAX_AHEAD
 
 
 def ground(settings: Settings, config: str) -> Ground:
@@ -49,23 +40,24 @@ def ground(settings: Settings, config: str) -> Ground:
     )
 
 
-def pace_config(settings: Settings, config: str, pacing: Pacing) -> PaceConfig:
-    """What a replay of this configuration may send."""
+def pace_config(settings: Settings, config: str, share: float | None) -> PaceConfig:
+    """What a replay of this configuration may send; without ``share``, that of the settings."""
     budget = rates(settings.by_name()[config].moengage)
-    return PaceConfig(budget, pacing.share, pacing.max_ahead)
+    replay = settings.replay
+    return PaceConfig(budget, replay.share if share is None else share, replay.max_ahead)
 
 
 async def execute(
-    settings: Settings, request: ReplayRequest, choosing: Choosing, pacing: Pacing
+    settings: Settings, request: ReplayRequest, choosing: Choosing, *, share: float | None
 ) -> Ended:
     """Begin the replay and run it to its end, or until it is told to stop; says what came of it.
 
     Raises ReplayActive, ReplayTakenOver, ReplayInterrupted, BrokerUnreachable, TopicsUnfit.
     """
-    return await _run(settings, request, choosing, pacing, begins=True)
+    return await _run(settings, request, choosing, share, begins=True)
 
 
-async def resume(settings: Settings, config: str, choose: Choose, pacing: Pacing) -> Ended:
+async def resume(settings: Settings, config: str, choose: Choose, *, share: float | None) -> Ended:
     """Go on with the active replay of a configuration, whoever ran it before.
 
     Raises ReplayNotActive, and what ``execute`` does.
@@ -80,14 +72,19 @@ async def resume(settings: Settings, config: str, choose: Choose, pacing: Pacing
     request = ReplayRequest.read(book.replays[book.active].request)
     # Whoever runs it goes on until what chooses is known to work here.
     async with choose(request) as choosing:
-        return await _run(settings, request, choosing, pacing, begins=False)
+        return await _run(settings, request, choosing, share, begins=False)
 
 
 async def _run(
-    settings: Settings, request: ReplayRequest, choosing: Choosing, pacing: Pacing, *, begins: bool
+    settings: Settings,
+    request: ReplayRequest,
+    choosing: Choosing,
+    share: float | None,
+    *,
+    begins: bool,
 ) -> Ended:
     job = Job(request.id, request.config, uuid.uuid4().hex[:12])
-    pace = Pace(pace_config(settings, request.config, pacing))
+    pace = Pace(pace_config(settings, request.config, share))
     source = topic_name(request.source, settings.kafka.topic_prefix)
     place = ground(settings, request.config)
     with ExitStack() as shown, stop_on_signals() as stop:

@@ -4,60 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 from rich.live import Live
 
 from events.topics import topic_name
-from moebridge import logs
+from moebridge import logs, replay_run
 from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_name_option, config_option, configuration
 from moebridge.replay_desk import BrokerDesk, Ground, NoteReader, answering
-from moebridge.replay_run import Pacing, ground
+from moebridge.replay_run import ground
 from moebridge.replay_status import document, last_of, standings, status_table
 from moebridge.screen import console
 from moebridge.setting_catalogue import secrets_of
 from moebridge.settings import Settings
 from moebridge.settings_source import load
 from moebridge.stopping import stop_on_signals
-from moebridge.wiring import now_ms
+from moebridge.wiring import now_ms, replay_config
 from streams.errors import ReplayNotActive
+from streams.replay.choosing import choosing
+from streams.replay.chosen import Choosing
 from streams.replay.control import Note, Positions
-from streams.replay.pace import DEFAULT_MAX_AHEAD
 from streams.replay.positions import GroupPositions
 from streams.replay.request import ReplayRequest
-
-_F = TypeVar("_F", bound=Callable[..., Any])
+from streams.replay.run import Ended
 
 _NAME = config_name_option("Of this configuration; else of the default one.")
 #: Seconds between two looks of --watch.
 _WATCH_S = 2.0
 
 
-def pace_options(command: _F) -> _F:
-    """``--share`` and ``--max-ahead``, as ``share`` and ``max_ahead``, for ``pacing``."""
-    share = click.option(
-        "--share",
-        type=click.FloatRange(0, 1, min_open=True),
-        help="The part of the budget that it may use: 0.33.",
-    )
-    max_ahead = click.option(
-        "--max-ahead",
-        type=click.IntRange(min=1),
-        default=DEFAULT_MAX_AHEAD,
-        show_default=True,
-        help="While more records than that wait for the workers, it waits too.",
-    )
-    return share(max_ahead(command))
-
-
-def pacing(share: float | None, max_ahead: int) -> Pacing:
-    """What the options say."""
-    return Pacing(max_ahead=max_ahead) if share is None else Pacing(share, max_ahead)
+SHARE = click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of the budget, at most; else the setting.",
+)
 
 
 @click.command()
@@ -134,6 +118,30 @@ def pause(config_file: Path | None, config_name: str | None) -> None:
     with paused_idle_fetches(), answering(ground(settings, name)):
         replay = asyncio.run(_say(settings, name, "paused"))
     click.echo(f"replay {replay} is paused; it goes on by: moebridge replay resume --config-name {name}")
+
+
+@click.command()
+@SHARE
+@_NAME
+@config_option
+def resume(config_file: Path | None, config_name: str | None, share: float | None) -> None:
+    """Go on with the active replay, here, whoever ran it before.
+
+    A runner that still lives stops before its next batch.
+    """
+    settings, name = _settings(config_file, config_name)
+
+    def choose(request: ReplayRequest) -> AbstractAsyncContextManager[Choosing]:
+        return choosing(replay_config(settings, name), request, now_ms=now_ms())
+
+    with paused_idle_fetches():
+        end(asyncio.run(replay_run.resume(settings, name, choose, share=share)))
+
+
+def end(ended: Ended) -> None:
+    """Exit code 1 for a replay that is not done."""
+    if ended != "done":
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

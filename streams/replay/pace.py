@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from moengage.budgets import Budget, Rates
 from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE
 
-DEFAULT_SHARE = 1 / 3
-DEFAULT_MAX_AHEAD = 500
-
 #: Seconds for which a look at the lag counts.
 LOOK_COUNTS_S = 3.0
 #: A batch is what may go out in so many seconds, so that no burst of a replay holds up live traffic.
@@ -33,8 +30,8 @@ class PaceConfig:
     """
 
     rates: Rates
-    share: float = DEFAULT_SHARE
-    max_ahead: int = DEFAULT_MAX_AHEAD
+    share: float = 0.33
+    max_ahead: int = 500
 
     @property
     def users_per_minute(self) -> float:
