@@ -173,9 +173,9 @@ async def test_paused_by_its_signal_by_an_operator_and_cancelled(
 ) -> None:
     async with bridge(broker.bootstrap_servers, topic_prefix, tmp_path) as one:
         await worker_of(one, rules)
-        await recorded(one, past(400, 20))
+        await recorded(one, past(600, 20))
         assert await status(one, rules) == []
-        slow = ("--share", "0.01")  # some 10 a second
+        slow = ("--share", "0.002")  # two a second
         process = await start(one, rules, "--by-duration", "PT1H", "--execute", *slow)
         await at_work(one, rules)
         process.send_signal(signal.SIGTERM)
