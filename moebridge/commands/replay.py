@@ -47,7 +47,7 @@ from streams.replay.request import SOURCES, Filters, ReplayRequest
 @click.option("--execute", is_flag=True, help="Do it; without, only say what would be done.")
 @config_name_option("The configuration whose events are replayed; else the default one.")
 @config_option
-def replay(ctx: click.Context, config_file: Path | None, config_name: str | None, **options: Any) -> None:
+def replay(config_file: Path | None, config_name: str | None, **options: Any) -> None:
     """Bring recorded events to MoEngage once more.
 
     A dry run by default: it says what would happen. Merges and deletes are never replayed.
