@@ -14,7 +14,9 @@ from events.topics import topic_name
 from moebridge import logs
 from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_name_option, config_option, configuration
+from moebridge.commands.replay_control import cancel, end, pause, resume, status
 from moebridge.commands.replay_options import KINDS, choice_options, filters, window
+from moebridge.replay_run import execute
 from moebridge.replay_shown import Budget, document, show_plan
 from moebridge.settings import Settings
 from moebridge.settings_source import load
@@ -100,6 +102,8 @@ async def _replay(
             click.echo(encode(told).decode())
         else:
             show_plan(request, chosen.totals, budget, personal=personal, execute=options["execute"])
+        if options["execute"] and chosen.totals.chosen:
+            end(await execute(settings, request, chosen, share=options["share"]))
 
 
 def _budget(settings: Settings, name: str, share: float | None) -> Budget:
@@ -110,3 +114,7 @@ def _budget(settings: Settings, name: str, share: float | None) -> Budget:
         of_workspace.users_per_minute or BULK_USERS_PER_MINUTE,
         of_workspace.events_per_minute or BULK_EVENTS_PER_MINUTE,
     )
+
+
+for command in (status, pause, resume, cancel):
+    replay.add_command(command)

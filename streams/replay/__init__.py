@@ -5,5 +5,9 @@
 | ``request`` | what a replay was asked for; as JSON, for whoever goes on with it |
 | ``chosen`` | what is replayed, record by record, and who chooses it |
 | ``plan`` | what a replay comes to, in numbers |
+| ``control`` | which replay is active, and who works on it: notes and their sum |
+| ``pace`` | how much may be published now: a share of the budgets, live traffic first |
+| ``run``, ``batch``, ``desk``, ``progress`` | running it, batch by batch, over what does the I/O |
+| ``positions`` | how far it has come, as a consumer group's offsets |
 | ``receipts`` | what MoEngage said of deliveries, the newest word of each |
 """
