@@ -51,8 +51,9 @@ def show_plan(
         _table(screen, totals)
         _say(
             screen,
-            f"{totals.elements:,} elements {will} go to MoEngage, of {totals.contacts:,} contacts: "
-            f"{totals.users:,} users, {totals.events.total():,} events",
+            f"{_count(totals.elements, 'element')} {will} go to MoEngage, of "
+            f"{_count(totals.contacts, 'contact')}: {_count(totals.users, 'user')}, "
+            f"{_count(totals.events.total(), 'event')}",
         )
     if totals.already:
         _say(
@@ -85,7 +86,7 @@ def document(
     return {
         "replay": request.document(),
         "totals": totals.document(),
-        "minutes": round(_minutes(totals, pace), 3),
+        "minutes": round(_minutes(totals, pace), 6),
         "examples": [shown_body(one, personal=personal) for one in totals.examples],
     }
 
@@ -151,6 +152,10 @@ def _table(screen: Console, totals: Totals) -> None:
 
 def _at(rows: list[tuple[str, str]], number: int) -> tuple[str, str]:
     return rows[number] if number < len(rows) else ("", "")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _say(screen: Console, line: str) -> None:
