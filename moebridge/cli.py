@@ -25,6 +25,7 @@ COMMANDS = (
     "topics",
     "lag",
     "dead-letters",
+    "receipts",
     "config",
     "mapping",
     "connector",
