@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from events.elements import Delivery
 from events.errors import InvalidJson
 from moebridge.dead_letters.shown import masked, printable
 from moebridge.screen import console, table
+from streams.replay.pace import PaceConfig
 from streams.replay.plan import LeftOut, Totals
 from streams.replay.request import ReplayRequest
 
@@ -31,24 +31,8 @@ _LEFT_OUT: Mapping[LeftOut, str] = {
 _SMALL = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a replay may send: ``share`` of these, each a minute."""
-
-    share: float
-    users_per_minute: float
-    events_per_minute: float
-
-    def minutes(self, totals: Totals) -> float:
-        """How long the elements take at least."""
-        return max(
-            totals.users / (self.users_per_minute * self.share),
-            totals.events.total() / (self.events_per_minute * self.share),
-        )
-
-
 def show_plan(
-    request: ReplayRequest, totals: Totals, budget: Budget, *, personal: bool, execute: bool
+    request: ReplayRequest, totals: Totals, pace: PaceConfig, *, personal: bool, execute: bool
 ) -> None:
     """What the replay would do, or is about to."""
     screen, will = console(), "will" if execute else "would"
@@ -67,8 +51,9 @@ def show_plan(
         _table(screen, totals)
         _say(
             screen,
-            f"{totals.elements:,} elements {will} go to MoEngage, of {totals.contacts:,} contacts: "
-            f"{totals.users:,} users, {totals.events.total():,} events",
+            f"{_count(totals.elements, 'element')} {will} go to MoEngage, of "
+            f"{_count(totals.contacts, 'contact')}: {_count(totals.users, 'user')}, "
+            f"{_count(totals.events.total(), 'event')}",
         )
     if totals.already:
         _say(
@@ -87,19 +72,21 @@ def show_plan(
     label = f'labelled "{request.label}"' if request.label else "without a label"
     _say(
         screen,
-        f"{label}, at {budget.share:g} of the budget: {minutes(budget.minutes(totals))} at least, live "
+        f"{label}, at {pace.share:g} of the budget: {minutes(_minutes(totals, pace))} at least, live "
         "traffic first",
     )
     if not execute:
         _say(screen, "nothing was done; --execute does it")
 
 
-def document(request: ReplayRequest, totals: Totals, budget: Budget, *, personal: bool) -> dict[str, Any]:
+def document(
+    request: ReplayRequest, totals: Totals, pace: PaceConfig, *, personal: bool
+) -> dict[str, Any]:
     """The plan as JSON."""
     return {
         "replay": request.document(),
         "totals": totals.document(),
-        "minutes": round(budget.minutes(totals), 3),
+        "minutes": round(_minutes(totals, pace), 6),
         "examples": [shown_body(one, personal=personal) for one in totals.examples],
     }
 
@@ -132,6 +119,10 @@ def minutes(count: float) -> str:
     return f"{count:,.0f} min" if count >= 10 else f"{count:.1f} min"
 
 
+def _minutes(totals: Totals, pace: PaceConfig) -> float:
+    return pace.minutes(totals.users, totals.events.total())
+
+
 def _redacted(name: str, value: Any) -> Any:
     """Names of attributes and events, times, and small numbers stay."""
     if isinstance(value, dict):
@@ -161,6 +152,10 @@ def _table(screen: Console, totals: Totals) -> None:
 
 def _at(rows: list[tuple[str, str]], number: int) -> tuple[str, str]:
     return rows[number] if number < len(rows) else ("", "")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _say(screen: Console, line: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from events.codec import encode
 from events.topics import topic_name
@@ -16,13 +17,12 @@ from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_name_option, config_option, configuration
 from moebridge.commands.replay_control import cancel, end, pause, resume, status
 from moebridge.commands.replay_options import KINDS, choice_options, filters, window
-from moebridge.replay_run import execute
-from moebridge.replay_shown import Budget, document, show_plan
-from moebridge.settings import Settings
+from moebridge.replay_run import execute, pace_config
+from moebridge.replay_shown import document, show_plan
+from moebridge.settings import ReplaySettings, Settings
 from moebridge.settings_source import load
 from moebridge.time_window import TimeWindow
-from moebridge.wiring import connection, now_ms, rates, replay_config
-from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE
+from moebridge.wiring import connection, now_ms, replay_config
 from streams.replay.choosing import choosing
 from streams.replay.reading import reading, spans_of
 from streams.replay.request import SOURCES, Filters, ReplayRequest
@@ -30,7 +30,12 @@ from streams.replay.request import SOURCES, Filters, ReplayRequest
 
 @click.group(invoke_without_command=True)
 @choice_options
-@click.option("--label", metavar="NAME", help="The attribute that shows the replay; else the setting.")
+@click.option(
+    "--label",
+    metavar="NAME",
+    callback=lambda _ctx, _param, value: _label(value),
+    help="The attribute that shows the replay; else the setting.",
+)
 @click.option("--no-label", is_flag=True, help="No such attribute.")
 @click.option(
     "--share",
@@ -93,27 +98,28 @@ async def _replay(
         label="" if options["no_label"] else label,
         created_at=now,
     )
-    budget = _budget(settings, name, options["share"])
+    pace = pace_config(settings, name, options["share"])
     config = replay_config(settings, name)
     async with choosing(config, request, now_ms=now, examples=options["examples"]) as chosen:
         personal = options["show_personal"]
         if options["as_json"]:
-            told = document(request, chosen.totals, budget, personal=personal)
+            told = document(request, chosen.totals, pace, personal=personal)
             click.echo(encode(told).decode())
         else:
-            show_plan(request, chosen.totals, budget, personal=personal, execute=options["execute"])
+            show_plan(request, chosen.totals, pace, personal=personal, execute=options["execute"])
         if options["execute"] and chosen.totals.chosen:
             end(await execute(settings, request, chosen, share=options["share"]))
 
 
-def _budget(settings: Settings, name: str, share: float | None) -> Budget:
-    """A rate without a limit is MoEngage's own: a replay always has one."""
-    of_workspace = rates(settings.by_name()[name].moengage)
-    return Budget(
-        settings.replay.share if share is None else share,
-        of_workspace.users_per_minute or BULK_USERS_PER_MINUTE,
-        of_workspace.events_per_minute or BULK_EVENTS_PER_MINUTE,
-    )
+def _label(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return ReplaySettings(label=value).label
+    except ValidationError:
+        raise click.BadParameter(
+            f"expected up to 100 of A-Z a-z 0-9 _, a letter first, got {value!r}"
+        ) from None
 
 
 for command in (status, pause, resume, cancel):

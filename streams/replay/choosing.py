@@ -26,7 +26,7 @@ from streams.replay.pending import pending_events
 from streams.replay.plan import Judged, Totals
 from streams.replay.reading import Reader, changelog_rows, reading
 from streams.replay.receipts import index_since
-from streams.replay.rehearsing import Rehearsing, Rows
+from streams.replay.rehearsing import Rehearsing, Rows, without_shadow
 from streams.replay.request import ReplayRequest
 
 #: Records that are judged before others of the loop have a turn.
@@ -250,4 +250,4 @@ async def _rows(config: ReplayConfig, reader: Reader, concerned: Concerned) -> R
             concerned.company_row(key, row)
     if concerned.members:
         contacts |= await changelog_rows(reader, of_contacts, concerned.wants_member)
-    return Rows(contacts, companies)
+    return Rows({key: without_shadow(row) for key, row in contacts.items()}, companies)

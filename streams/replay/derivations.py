@@ -154,6 +154,8 @@ class Derivations:
 
     def _keeps(self, part: _Part) -> bool:
         """Whether it is published. All of a contact is, or nothing: one event builds on another."""
+        if part.not_replayed and not part.wanted:
+            return False
         return not self._request.only_missing or not part.contacts.isdisjoint(self._repaired)
 
     def _marked(self, part: _Part) -> Outgoing:

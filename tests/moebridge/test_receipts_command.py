@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
 from click.testing import CliRunner, Result
+from processes import SETTINGS, moebridge
 
 from events.receipts import Receipt
 from events.topics import RECEIPTS, topic_name
 from moebridge.cli import main
 from moebridge.receipts import delivery_ids, voids
-from moebridge.topic_admin import create_topics
+from moebridge.topic_admin import admin_client, create_topics, expected_topics
 from streams.publishing import BatchPublisher, Outgoing
 
 BEGAN = 1_790_000_000_000
@@ -83,6 +86,26 @@ def test_an_events_receipts_and_what_is_voided_of_them(broker: Any, topic_prefix
     again = command("void", "-", "--execute", given=listed).stdout
     assert "1 left as they are: voided before" in again
     assert len(outcomes("e1")) == 4
+
+
+@pytest.mark.broker
+async def test_without_their_topic_no_worker_starts(
+    broker: Any, topic_prefix: str, tmp_path: Path
+) -> None:
+    """It would find that out once MoEngage had taken something, and again after each restart."""
+    missing = topic_name(RECEIPTS, topic_prefix)
+    names = [one.name for one in expected_topics(topic_prefix, f"{topic_prefix}moebridge")]
+    async with admin_client({"bootstrap_servers": broker.bootstrap_servers}) as admin:
+        await admin.create_topics([NewTopic(name, 1, 1) for name in names if name != missing])
+    settings = {
+        **SETTINGS,
+        "kafka.bootstrap_servers": broker.bootstrap_servers,
+        "kafka.topic_prefix": topic_prefix,
+        "worker.http_port": "0",
+    }
+    async with moebridge("worker", settings=settings, folder=tmp_path) as worker:
+        assert await worker.ends() == 1
+        assert f"topic {missing}: missing; run `moebridge topics create`" in worker.text
 
 
 def test_ids_of_a_further_configuration_stand_behind_its_name() -> None:
