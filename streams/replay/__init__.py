@@ -6,7 +6,7 @@
 | ``chosen`` | what is replayed, record by record, and who chooses it |
 | ``plan`` | what a replay comes to, in numbers |
 | ``filters``, ``places`` | which records are meant; whose a delivery is |
-| ``derivations``, ``rehearsing``, ``concerned`` | received events: what comes of each |
+| ``derivations``, ``rehearsing``, ``concerned`` | received events: what comes of each, with whose rows |
 | ``deliveries``, ``overtaking`` | elements again: which of them still stand |
 | ``marking`` | how a record leaves |
 | ``choosing`` | all of that on a broker: the plan, and the records |

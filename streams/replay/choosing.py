@@ -153,7 +153,7 @@ async def choosing(
 ) -> AsyncIterator[Choosing]:
     """What the request chooses, counted already; of these elements the first few as examples.
 
-    Raises WrongReplay, and RecordsUnreadable.
+    Raises WrongReplay, RecordsUnreadable, LagUnreadable.
     """
     check(request.kind, request.filters)
     topic = topic_name(request.source, config.prefix)
@@ -167,6 +167,7 @@ async def choosing(
                 prefix=config.prefix,
                 configurations=config.configurations,
                 config=request.config,
+                now_ms=lambda: now_ms,
             )
         since_ms = await _first_ms(reader, topic, request)
         index = await index_since(reader, config.prefix, since_ms)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from events.configurations import Configurations
 from events.errors import UnknownConfiguration
 from events.replays import ID_HEADER
-from events.topics import COMPANIES, CONTACTS, DELIVERIES, EVENTS, TopicName, topic_name
+from events.topics import topic_name
 from streams.errors import RecordsUnreadable
+from streams.lag.broker import LagReader
+from streams.lag.look import STAGES, watched
 from streams.replay.reading import Reader
-
-#: In the order of the data, so that what moves on while they are read is met again further on.
-_WAYS: tuple[TopicName, ...] = (EVENTS, CONTACTS, COMPANIES, DELIVERIES)
 
 
 async def pending_events(
@@ -27,44 +23,32 @@ async def pending_events(
     prefix: str,
     configurations: Configurations,
     config: str,
+    now_ms: Callable[[], int],
 ) -> frozenset[str]:
     """Ids of a configuration's events of which anything is in front of the workers' ``group``.
 
     Replayed records do not count: a replay that goes on knows by its positions what it has published.
     Read receipts after this, so that what is delivered meanwhile is in one of the two. Raises
-    RecordsUnreadable.
+    LagUnreadable, RecordsUnreadable.
     """
     found: set[str] = set()
     scope = configurations.scope(config)
-    for topic in (topic_name(one, prefix) for one in _WAYS):
-        committed = await _committed(connection, group, topic)
-        held = await reader.held(topic)
+    async with LagReader(connection, watched(group, prefix), now_ms=now_ms) as lag:
+        look = await lag.look()
+    if look.unread:
+        raise RecordsUnreadable(look.unread[0].topic, "a partition without a leader")
+    # In the order of the data, so that what moves on while they are read is met again further on.
+    for topic in (topic_name(one, prefix) for one in STAGES.values()):
         waiting = {
-            partition: (max(first, committed.get(partition, first)), end)
-            for partition, (first, end) in held.items()
+            place.partition: (told.begin if told.committed is None else told.committed, told.end)
+            for place, told in look.partitions.items()
+            if place.topic == topic
         }
         async for record in reader.read(topic, waiting):
             event_id = _event_of(record.headers or (), configurations, scope)
             if event_id:
                 found.add(event_id)
     return frozenset(found)
-
-
-async def _committed(connection: Mapping[str, Any], group: str, topic: str) -> dict[int, int]:
-    """Asked of the coordinator, without being in the group."""
-    admin = AIOKafkaAdminClient(**connection, client_id="moebridge-replay")
-    try:
-        await admin.start()
-        offsets = await admin.list_consumer_group_offsets(group)
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise RecordsUnreadable(topic, f"offsets of {group}: {type(error).__name__}") from error
-    finally:
-        await admin.close()
-    return {
-        place.partition: committed.offset
-        for place, committed in offsets.items()
-        if place.topic == topic and committed.offset >= 0
-    }
 
 
 def _event_of(headers: Iterable[tuple[str, bytes]], configurations: Configurations, scope: str) -> str:

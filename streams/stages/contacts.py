@@ -18,13 +18,13 @@ from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import DeleteElement, MergeElement
 from events.envelope import Envelope, Source
 from events.errors import InvalidData
-from events.joins import CompanySnapshot, MembershipChange, MergedContact, kind_of_record
+from events.joins import CompanySnapshot, MergedContact, kind_of_record
 from events.keys import scoped, split_scope
 from events.replays import Replayed
 from events.rows import ContactRow
 from events.subjects import item_of, merged_from, ticket_of
 from events.times import parse_ms
-from events.topics import COMPANIES, CONTACTS, TopicName, topic_name
+from events.topics import CONTACTS, TopicName, topic_name
 from intercom.enrichment import Found, Wanted
 from mappings.happenings import told_by_topic
 from mappings.identity import customer_id_of_row
@@ -32,7 +32,7 @@ from mappings.moment import CONTACT, CONTACT_DELETED, Moment
 from mappings.rules import RuleSet
 from mappings.tickets import ticket_view
 from streams.publishing import Outgoing
-from streams.stages import completing, contact_row, contact_tags, customer_ids, replaying
+from streams.stages import completing, contact_row, contact_tags, customer_ids, memberships, replaying
 from streams.stages.handing_on import ChunkConfigurations, HandingOn
 from streams.stages.notification import (
     STATES_OF_A_CONTACT,
@@ -121,8 +121,8 @@ class _Work:
         self._configuration_of = configuration_of
         self._handing_on = handing_on
         self._state = state
+        self._prefix = prefix
         self._contacts = topic_name(CONTACTS, prefix)
-        self._companies = topic_name(COMPANIES, prefix)
         self._rows: dict[str, ContactRow] = {}
         self._taken: dict[bytes, list[Any]] = {}
         self._touched = False
@@ -265,7 +265,7 @@ class _Work:
         told = customer_ids.merged_away(row, customer_id_of_row(into, rules.identity), rules.merges)
         if told is None:
             return
-        self._leave_companies(row, envelope)
+        self._tell_companies(row, memberships.leave_all(row, envelope), envelope)
         key = scoped(self._configuration_of(envelope).scope, into.contact_id).encode()
         for customer_id in told:
             value, headers = MergedContact(customer_id).record(envelope)
@@ -338,7 +338,7 @@ class _Work:
         if contact.get("id") != row.contact_id:
             return False  # the payload is about this contact, but carries none or another one
         if contact.get("deleted") is True:
-            self._leave_companies(row, envelope)
+            self._tell_companies(row, memberships.leave_all(row, envelope), envelope)
             row.deleted = not row.merged_into
             return False
         if row.deleted:
@@ -355,23 +355,9 @@ class _Work:
         # Also an older attachment may tell since when, and so which company is the primary one.
         return fresh or named or bool(changes) or family == "company"
 
-    def _leave_companies(self, row: ContactRow, envelope: Envelope) -> None:
-        ended = [
-            change
-            for company_id, tie in row.companies.items()
-            if tie.member
-            and (change := contact_row.set_member(
-                row, company_id, member=False, at=max(tie.confirmed_at, envelope.occurred_at)
-            ))
-        ]  # fmt: skip
-        self._tell_companies(row, ended, envelope)
-
-    def _tell_companies(
-        self, row: ContactRow, changes: Sequence[tuple[str, bool]], cause: Envelope
-    ) -> None:
-        for company_id, member in changes:
-            # Both sides of the join must judge later reports by the same time.
-            at = row.companies[company_id].confirmed_at
-            value, headers = MembershipChange(row.contact_id, member, at).record(cause, self._replayed)
-            company = scoped(self._configuration_of(cause).scope, company_id)
-            self.result.out.append(Outgoing(self._companies, company.encode(), value, headers))
+    def _tell_companies(self, row: ContactRow, changes: memberships.Changes, cause: Envelope) -> None:
+        if changes:
+            scope = self._configuration_of(cause).scope
+            self.result.out += memberships.told(
+                row, changes, cause, scope=scope, prefix=self._prefix, replayed=self._replayed
+            )

@@ -80,11 +80,11 @@ class HandingOn:
             if isinstance(element, UserElement):
                 if row.merged_into == element.customer_id:
                     continue  # that contact's own row tells what its user is
+                if CONTACT not in moment.happened or rules.plan_of(moment).momentary:
+                    note_moment(row, moment.envelope)
                 if CONTACT in moment.happened and not is_news(rules, moment, element):
                     result.counts["user_unchanged"] += 1
                     continue
-                if CONTACT not in moment.happened or rules.plan_of(moment).momentary:
-                    note_moment(row, moment.envelope)
             result.out.append(self._delivery(configuration, moment, element, f"{place}/{number}"))
             customer_id = element.customer_id
         self.settle(moment, customer_id, place, result)
