@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf
+from math import exp, inf
 
 from moengage.limits import (
     BULK_EVENTS_PER_MINUTE,
@@ -23,6 +23,8 @@ _HEADROOM = 0.98
 _CUT, _CUT_EVERY_S, _FLOOR = 0.75, 1.0, 0.02
 #: How much of the limit comes back in a minute without such an answer.
 _RAISE_PER_MINUTE = 0.1
+#: What went out is remembered for about so long; the rate is lowered where that much of it was used.
+_MEMORY_S, _USED = 60.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Budget:
         self._balance = 0.0
         self._at = -inf
         self._cut_at = -inf
+        # Elements and seconds of late, older ones counting less and less.
+        self._spent, self._seconds = 0.0, 0.0
 
     @property
     def per_minute(self) -> float:
@@ -86,13 +90,25 @@ class Budget:
         if self._per_minute:
             self._refill(now)
             self._balance -= elements
+            self._spent += elements
+
+    def give_back(self, elements: int, now: float) -> None:
+        """MoEngage took none of them."""
+        if self._per_minute:
+            self._refill(now)
+            self._balance = min(self._rate * _BURST_S, self._balance + elements)
+            self._spent = max(0.0, self._spent - elements)
 
     def exceeded(self, now: float) -> None:
-        """MoEngage said that it was too much: the limit is not ours alone, or not what we were told."""
-        if now - self._cut_at >= _CUT_EVERY_S:
-            self._refill(now)
-            self._cut_at = now
-            self._learned = max(_FLOOR, self._learned * _CUT)
+        """MoEngage said that it was too much: the limit is not ours alone, or not what we were told.
+
+        Where much less went out than this budget allows, it is not what has to be lowered.
+        """
+        self._refill(now)
+        if now - self._cut_at < _CUT_EVERY_S or self._spent < _USED * self._rate * self._seconds:
+            return
+        self._cut_at = now
+        self._learned = max(_FLOOR, self._learned * _CUT)
 
     @property
     def _rate(self) -> float:
@@ -104,6 +120,8 @@ class Budget:
             self._balance = self._rate * _BURST_S
         else:
             passed = max(0.0, now - self._at)
+            fade = exp(-passed / _MEMORY_S)
+            self._spent, self._seconds = self._spent * fade, self._seconds * fade + passed
             self._balance = min(self._rate * _BURST_S, self._balance + self._rate * passed)
             self._learned = min(1.0, self._learned + passed * _RAISE_PER_MINUTE / 60)
         self._at = now

@@ -69,10 +69,16 @@ class Workspace:
             self.events.take(events, now)
 
     def hears(self, answer: Answer, users: int, events: int, now: float, random: float) -> None:
-        """What an answer to such a request says of the workspace. ``random`` is from 0 to 1."""
+        """What an answer to such a request says of the workspace. ``random`` is from 0 to 1.
+
+        What was refused does not count against the budgets: a batch that is taken apart, or comes again
+        after a 429, would use them up many times over.
+        """
         if answer.verdict is Verdict.PAUSE:
             self.paused = answer
             self._opens_at = now + self._policy.pause_s
+            self.users.give_back(users, now)
+            self.events.give_back(events, now)
             return
         if answer.verdict is Verdict.AGAIN:
             return  # says nothing of the credentials
@@ -85,3 +91,6 @@ class Workspace:
                 self.users.exceeded(now)
             if events:
                 self.events.exceeded(now)
+        if answer.verdict is not Verdict.ACCEPTED:
+            self.users.give_back(users, now)
+            self.events.give_back(events, now)

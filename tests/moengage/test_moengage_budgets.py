@@ -64,7 +64,8 @@ def test_a_429_lowers_the_rate_once_in_a_while_and_it_comes_back() -> None:
     budget = Budget(1000)
     budget.exceeded(10.0)
     budget.exceeded(10.5)  # the other requests that were out
-    assert budget.per_minute == 750
+    assert budget.per_minute == pytest.approx(750, rel=0.01)
+    budget.take(1000, 10.5)
     budget.exceeded(11.0)
     assert budget.per_minute == pytest.approx(562.5, rel=0.01)
     budget.ready_at(11.0 + 60)
@@ -73,9 +74,39 @@ def test_a_429_lowers_the_rate_once_in_a_while_and_it_comes_back() -> None:
     assert budget.per_minute == 1000
 
 
+def test_a_429_lowers_no_rate_of_which_little_is_used() -> None:
+    budget, lowered = Budget(60_000), Budget(60_000)
+    for second in range(120):
+        budget.take(100, float(second))  # a tenth of it
+        lowered.take(900, float(second))
+    for one in (budget, lowered):
+        one.exceeded(120.0)
+    assert budget.per_minute == 60_000
+    assert lowered.per_minute == 45_000
+
+
+def test_one_answer_in_ten_being_a_429_leaves_most_of_the_way_open() -> None:
+    budget = Budget(60_000)
+    for number in range(6_000):  # ten minutes of ten requests a second, of ten elements
+        budget.take(10, number / 10)
+        if number % 10 == 0:
+            budget.exceeded(number / 10)
+    assert budget.per_minute > 6_000
+
+
+def test_what_was_not_taken_does_not_count() -> None:
+    budget = Budget(6_000)
+    budget.take(500, 0.0)
+    later = budget.ready_at(0.0)
+    budget.give_back(500, 0.0)
+    assert later > 4.0
+    assert budget.ready_at(0.0) == 0.0
+
+
 def test_the_rate_has_a_floor() -> None:
     budget = Budget(1000)
     for second in range(100):
+        budget.take(1000, float(second))
         budget.exceeded(float(second))
     assert budget.per_minute >= 20
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
+
 from moengage.answers import Answer, Verdict
 from moengage.brake import BrakeLimits
 from moengage.retry import RetryPolicy
@@ -55,6 +57,15 @@ def test_the_brake_lets_one_try_through_at_a_time() -> None:
     assert (workspace.opens_at(0.0, 0), workspace.opens_at(61.0, 0)) == (60.0, 61.0)
     assert workspace.opens_at(61.0, 1) == inf
     assert workspace.trouble == "MoEngage refused too many elements"
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_what_moengage_did_not_take_leaves_the_budget(verdict: Verdict) -> None:
+    workspace = Workspace(events_per_minute=600)
+    workspace.sends(0, 300, 0.0)
+    workspace.hears(Answer(verdict, 0), 0, 300, 1.0, 0.0)
+    # Without an answer, MoEngage may have taken it.
+    assert (workspace.events.ready_at(1.0) > 1.0) == (verdict in (Verdict.ACCEPTED, Verdict.AGAIN))
 
 
 def test_budgets_are_taken_by_kind() -> None:
