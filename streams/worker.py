@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from events.configurations import Configurations
 from events.errors import MoebridgeError
-from events.topics import DELIVERIES, TABLES, TopicName, topic_name
+from events.topics import DELIVERIES, RECEIPTS, TABLES, TopicName, topic_name
 from intercom.config import IntercomConfig
 from mappings.rules import RuleSet
 from moengage.client import MoEngageClient, MoEngageConfig
@@ -228,7 +228,8 @@ class Worker:
             self._agent(app, stage.name, stage.source, runner.take)
         deliver = Deliver(
             clients, publisher, consumer, self.config.deliver,
-            configurations=configurations, parked=tables["parked"], prefix=config.prefix, now_ms=_now_ms,
+            configurations=configurations, parked=tables["parked"],
+            max_record_bytes=self.config.max_batch_bytes, prefix=config.prefix, now_ms=_now_ms,
             metrics=self.metrics, failpoints=self._failpoints,
             fail=lambda error: self._fail(DELIVER, error),
         )  # fmt: skip
@@ -337,17 +338,20 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _check_partitions(self, producer: AIOKafkaProducer) -> None:
-        """A table and its topic must have equal partitions, else every write would raise."""
+        """The receipts are there, and a table and its topic have equal partitions."""
         cluster = await producer.client.fetch_all_metadata()
         config = self.config.app
         deliveries = topic_name(DELIVERIES, config.prefix)
         self._deliveries = len(cluster.partitions_for_topic(deliveries) or (0,))
+        receipts = topic_name(RECEIPTS, config.prefix)
+        if not cluster.partitions_for_topic(receipts):  # found out before MoEngage takes something
+            raise PartitionMismatch(_missing(receipts))
         for table, source in TABLES.items():
             names = (topic_name(source, config.prefix), f"{config.app_id}-{table}-changelog")
             counts = [len(cluster.partitions_for_topic(name) or ()) for name in names]
             if 0 in counts:
                 missing = names[counts.index(0)]
-                raise PartitionMismatch(f"topic {missing}: missing; run `moebridge topics create`")
+                raise PartitionMismatch(_missing(missing))
             if counts[0] != counts[1]:
                 raise PartitionMismatch(
                     f"topics {names[0]} ({counts[0]} partitions) and {names[1]} ({counts[1]}): must be "
@@ -381,6 +385,10 @@ class Worker:
                     self._fail(table, error)
 
         return check
+
+
+def _missing(topic: str) -> str:
+    return f"topic {topic}: missing; run `moebridge topics create`"
 
 
 def _consumer(app: faust.App) -> ChunkConsumer:

@@ -1,8 +1,8 @@
 """deliver: elements to MoEngage, in order per customer, several requests at once.
 
 Reads moengage.deliveries. What goes out when is the scheduler's to say, one scheduler for each workspace;
-here is the I/O around it: chunks come in, requests go out, answers come back, dead letters are published,
-and what is done may be committed.
+here is the I/O around it: chunks come in, requests go out, answers come back, receipts and dead letters
+are published, and what is done may be committed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from streams.delivery.config import DeliverConfig
 from streams.delivery.element import Element
 from streams.delivery.parking import PARKED, Change
 from streams.delivery.progress import Progress
+from streams.delivery.receipts import Receipts
 from streams.delivery.requests import Request
 from streams.delivery.target import Target
 from streams.failpoints import Failpoints
@@ -83,6 +84,7 @@ class Deliver:
         *,
         configurations: Configurations = ONE_CONFIGURATION,
         parked: ParkedTable | None = None,
+        max_record_bytes: int = 900_000,
         prefix: str,
         now_ms: Callable[[], int],
         metrics: Metrics,
@@ -94,6 +96,7 @@ class Deliver:
         self._configurations = configurations
         self._parked = parked if config.after_refusal == "park" else None
         self._prefix = prefix
+        self._receipts = Receipts(configurations, prefix, max_record_bytes)
         self._now_ms = now_ms
         self._metrics = metrics
         self._failpoints = failpoints
@@ -261,20 +264,24 @@ class Deliver:
         )
         if answer.ambiguous:
             metrics.count("moebridge_delivery_ambiguous_total")
-        now = asyncio.get_running_loop().time()
+        now, at = asyncio.get_running_loop().time(), self._now_ms()
         settled = target.scheduler.answered(request, answer, now, random.random())  # noqa: S311
         target.tell()
         self._moved.set()
         if settled.taken:
             await self._failpoints.passing(NAME, "after_outputs")
             await self._came_back(target, settled.taken)
-            self._count_taken(settled.taken)
+            # Whoever has the partitions by now: it is true that MoEngage took it.
+            receipts = self._receipts.of(settled.taken, "taken", answer, at)
+            await self._publisher.publish(receipts, self._now_ms())
+            await self._failpoints.passing(NAME, "after_store")
+            self._count_taken(settled.taken, at)
             self._finish(settled.taken)
         if settled.refused is not None:
             await self._failpoints.passing(NAME, "after_outputs")
-            await self._refused(target, settled.refused, answer)
+            await self._refused(target, settled.refused, answer, at)
 
-    async def _refused(self, target: Target, element: Element, answer: Answer) -> None:
+    async def _refused(self, target: Target, element: Element, answer: Answer, at: int) -> None:
         if not await self._ours(element.chunk):
             target.scheduler.put_away(element)  # whoever has the partition now asks MoEngage himself
             return
@@ -284,7 +291,8 @@ class Deliver:
             answer_status=answer.status, request_id=answer.request_id, attempts=element.attempts,
             first_status=first.status, first_message=first.message,
         )  # fmt: skip
-        await self._publisher.publish([letter], self._now_ms())
+        receipts = self._receipts.of([element], "refused", answer, at)
+        await self._publisher.publish([letter, *receipts], self._now_ms())
         await self._write(target, [(element, target.parking.put_away(element, refused=True))])
         target.scheduler.put_away(element)
         self._count_settled([element], "refused")
@@ -362,10 +370,9 @@ class Deliver:
                 self._source.advance(chunk, offset)
             self._source.note(place)
 
-    def _count_taken(self, elements: Iterable[Element]) -> None:
-        now_ms = self._now_ms()
+    def _count_taken(self, elements: Iterable[Element], at: int) -> None:
         for element in elements:
-            waited, took = now_ms - element.received_at, now_ms - element.occurred_at
+            waited, took = at - element.received_at, at - element.occurred_at
             self._metrics.observe("moebridge_end_to_end_seconds", max(0, waited) / 1000)
             self._metrics.observe("moebridge_event_to_accepted_seconds", max(0, took) / 1000)
         self._count_settled(elements, "delivered")

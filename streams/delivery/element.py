@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any
 
 from events.elements import Delivery, Kind
@@ -18,8 +19,8 @@ class Element:
     """
 
     __slots__ = (
-        "added_at", "attempts", "body", "chunk", "customer", "first", "id", "index", "kind",
-        "occurred_at", "received_at", "record", "run", "then",
+        "added_at", "attempts", "body", "chunk", "config", "customer", "first", "id", "index", "kind",
+        "mapping_version", "occurred_at", "received_at", "record", "run", "then",
     )  # fmt: skip
 
     def __init__(
@@ -34,6 +35,9 @@ class Element:
         self.then = delivery.then
         self.id = delivery.delivery_id
         self.run = delivery.redrive_run
+        # Thousands are in hand, and these are the same few texts for all of them.
+        self.config = intern(delivery.config)
+        self.mapping_version = intern(delivery.mapping_version)
         self.received_at = delivery.received_at
         self.occurred_at = delivery.occurred_at
         self.added_at = added_at

@@ -92,7 +92,7 @@ async def test_sigkill_in_the_middle_of_2000_events(
         "contacts:before_step:2", "contacts:after_outputs:2",
         "contacts:after_changelog:2", "contacts:after_store:2",
         "companies:after_outputs:1",
-        "deliver:before_step:2", "deliver:after_outputs:2",
+        "deliver:before_step:2", "deliver:after_outputs:2", "deliver:after_store:2",
     ],
 )  # fmt: skip
 async def test_an_exception_inside_a_stage(

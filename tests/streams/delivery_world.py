@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,8 @@ from prometheus_client import CollectorRegistry
 from records import NOW_MS, Record, delivery
 
 from events.keys import partition_for
-from events.topics import DELIVERIES
+from events.receipts import Outcome, Receipt
+from events.topics import DELIVERIES, RECEIPTS
 from moengage.answers import Answer, Verdict
 from moengage.brake import BrakeLimits
 from moengage.budgets import Rates
@@ -25,6 +27,7 @@ from moengage.retry import RetryPolicy
 from streams.chunks import Chunk, Ledger, Place
 from streams.delivery.config import DeliverConfig
 from streams.delivery.deliver import Deliver
+from streams.delivery.parking import PARKED
 from streams.delivery.progress import read_ahead
 from streams.failpoints import Failpoints
 from streams.metrics import Metrics
@@ -98,12 +101,18 @@ class World:
         self.plan = plan
         self.partitions = len(plan.logs)
         self.logs: list[list[Record]] = [[] for _ in plan.logs]
+        self.places: dict[str, Where] = {}  # of the deliveries, as they first stood, by their ids
         self.bad = set(plan.bad)
         self.committed: dict[int, tuple[int, str]] = {}
         self.covered: set[Where] = set()  # what commits said was done
         self.sent_again: list[Where] = []  # and was sent nevertheless
         self.redriving = False
         self.letters: list[Outgoing] = []
+        self.parked: set[Where] = set()  # put away without asking MoEngage
+        self.answers: Counter[tuple[Outcome, Where]] = Counter()  # that settled an element, as they left
+        self.receipts: Counter[tuple[Outcome, Where]] = Counter()
+        self.owed: Counter[Where] = Counter()  # how many receipts commits say there are
+        self.unreceipted: list[Where] = []  # what a commit said was done before its receipt was there
         self.rows = [DictRows() for _ in plan.logs]
         self.changes = 0
         self.taken: list[Taken] = []
@@ -131,6 +140,7 @@ class World:
         one = delivery(
             name, kind=kind, then=then, name="made" if kind == "event" else "", number=len(log), body=body
         )  # type: ignore[arg-type]
+        self.places[dict(one.headers)["delivery_id"].decode()] = (partition, len(log))
         log.append(replace(one, partition=partition, offset=len(log)))
 
     def append(self, outgoing: Outgoing) -> None:
@@ -141,6 +151,32 @@ class World:
             Record(DELIVERIES, partition, len(log), outgoing.key, outgoing.value, list(outgoing.headers))
         )
         self.appended.set()
+
+    def put_away(self, letter: Outgoing) -> None:
+        """A dead letter."""
+        self.letters.append(letter)
+        told = dict(letter.headers)
+        if told["dead_letter.reason"] == PARKED.encode():
+            self.parked.add((int(told["dead_letter.partition"]), int(told["dead_letter.offset"])))
+
+    def receipt(self, outgoing: Outgoing) -> None:
+        """A receipt, of one delivery or more."""
+        receipt = Receipt.read(outgoing.value)
+        for ids in receipt.deliveries.values():
+            self.receipts.update((receipt.outcome, self.places[one]) for one in ids)
+
+    def covers(self, place: Where) -> None:
+        """A commit says that this is done: so MoEngage answered for it, and there is a receipt."""
+        if place in self.covered:
+            return
+        self.covered.add(place)
+        name = dict(self.logs[place[0]][place[1]].headers).get("delivery_id", b"").decode()
+        if not name or place in self.parked:
+            return
+        began = self.places[name]
+        self.owed[began] += 1
+        if self.receipts["taken", began] + self.receipts["refused", began] < self.owed[began]:
+            self.unreceipted.append(place)
 
     def turn(self) -> Turn:
         """How the next call ends; well, once the plan has no more to say."""
@@ -213,12 +249,17 @@ class Client:
             await asyncio.sleep(turn.seconds / 2)
             return Answer(Verdict.AGAIN, 0, ambiguous=True)
         if world.bad.intersection(places):
+            if len(places) == 1:
+                world.answers["refused", places[0]] += 1
             return Answer(Verdict.BISECT, 400, message="bad", request_id="r")
         lost = turn.ends == "lost"
         for place in places:
             world.taken.append(Taken(self._life, place, customer_at(world, place), lost))
         await asyncio.sleep(turn.seconds / 2)
-        return Answer(Verdict.AGAIN, 0, ambiguous=True) if lost else Answer(Verdict.ACCEPTED, 200)
+        if lost:
+            return Answer(Verdict.AGAIN, 0, ambiguous=True)
+        world.answers.update(("taken", place) for place in places)
+        return Answer(Verdict.ACCEPTED, 200)
 
 
 def customer_at(world: World, place: Where) -> str:
@@ -333,7 +374,9 @@ class Worker:
             p = place.partition
             self._world.committed[p] = (at, texts[place])
             done = {*range(at), *read_ahead(texts[place])}
-            self._world.covered.update((p, one) for one in done if not self._world.passes_on(p, one))
+            for one in done:
+                if not self._world.passes_on(p, one):
+                    self._world.covers((p, one))
         self._ledger.committed(offsets)
         self._moved.set()
 
@@ -381,8 +424,10 @@ class Worker:
         for one in records:
             if one.topic == DELIVERIES:
                 self._world.append(one)
+            elif one.topic == RECEIPTS:
+                self._world.receipt(one)
             else:
-                self._world.letters.append(one)
+                self._world.put_away(one)
         await asyncio.sleep(0.01)
         return {}
 

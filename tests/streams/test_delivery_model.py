@@ -1,7 +1,7 @@
 """Delivery under anything: random answers, kills and rebalances against a simulated world.
 
-Nothing is lost, nothing of a customer goes out of order, and what comes twice was taken without an
-answer, or by a worker that was killed before it could commit it.
+Nothing is lost, nothing of a customer goes out of order, what comes twice was taken without an answer, or
+by a worker that was killed before it could commit it, and what is done has its receipt.
 """
 
 from __future__ import annotations
@@ -132,6 +132,12 @@ def check_merges(world: World, merges: set[Where], good: set[Where]) -> None:
         came.add(one.where)
 
 
+def check_receipts(world: World) -> None:
+    """What is done has a receipt, and every receipt is of an answer that MoEngage gave."""
+    assert world.unreceipted == [], "done without a receipt"
+    assert world.receipts <= world.answers, "a receipt without its answer"
+
+
 def check(plan: Plan) -> World:
     """Play a plan; what holds of every one."""
     world = run(play(plan))
@@ -145,6 +151,7 @@ def check(plan: Plan) -> World:
     check_twice(world, merges)
     assert not misplaced(world, merges), "out of order"
     check_merges(world, merges, good)
+    check_receipts(world)
     assert dead(world) >= {
         (p, at) for p, at in plan.bad if plan.logs[p][at][1] not in ("poison", "merge")
     }
@@ -158,6 +165,7 @@ def check_parked(plan: Plan, redrives: list[list[Move]]) -> World:
     assert not lost(world, places(plan)), "lost"
     refused_apart = places(plan, "merge") | (places(plan, "delete") & plan.bad)  # these park nobody
     assert not misplaced(world, refused_apart), "out of order"
+    check_receipts(world)
     assert all(not rows.rows for rows in world.rows), "somebody is parked for good"
     return world
 
