@@ -81,7 +81,7 @@ class StoredEvent:
 class Forgotten:
     """An element that was taken and then forgotten on demand.
 
-    ``sequence`` is its place in the order of arrival, ``action`` "" of a user, ``occurred_at`` None of one.
+    ``sequence`` is its place in order of arrival; ``action`` is "" and ``occurred_at`` None of a user.
     """
 
     customer_id: str
