@@ -55,16 +55,18 @@ class Expression:
     path: tuple[str, ...] = ()
 
 
-def compile_expression(text: str, known_parts: Collection[str]) -> Expression:
-    """Compile; raises BadExpression for a syntax error, and for an unknown part or function."""
+def compile_expression(text: str, known_parts: Collection[str] | None) -> Expression:
+    """Compile; raises BadExpression for a syntax error, and for an unknown part or function.
+
+    ``known_parts`` are the names that an expression may begin with; None: any.
+    """
     try:
         node: Any = jmespath.compile(text).parsed
     except JMESPathError as error:
         raise BadExpression(_what_is_wrong(error)) from None
     _check_functions(node)
-    parts = _parts_of(node, known_parts)
-    unknown = sorted(parts - set(known_parts))
-    if unknown:
+    parts = _parts_of(node, known_parts or ())
+    if known_parts is not None and (unknown := sorted(parts - set(known_parts))):
         raise BadExpression(f"unknown name {unknown[0]!r}; known: {', '.join(known_parts)}")
     get = _compile(node)
     path = plain_path(node) or ()

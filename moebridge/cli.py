@@ -26,6 +26,7 @@ COMMANDS = (
     "lag",
     "tail",
     "dead-letters",
+    "receipts",
     "config",
     "mapping",
     "connector",

@@ -11,7 +11,10 @@
         ├── DataFolderInUse     another worker holds the data folder
         ├── StageFailed         a stage raised; nothing of its chunk was acknowledged
         ├── InjectedFailure     a test switch
-        └── LagUnreadable       the broker did not tell how far a group is; stops no worker
+        ├── LagUnreadable       the broker did not tell how far a group is; stops no worker
+        └── ReplayError         what a replay meets; stops no worker
+            ├── WrongReplay     it was asked for in a way that cannot be done
+            └── RecordsUnreadable   the broker did not give the records that it has to read
 
 None of the others is handled by going on: the worker ends with a non-zero code, whoever supervises it
 starts it again, and it begins at the last committed offset.
@@ -69,5 +72,24 @@ class LagUnreadable(StreamsError):
         super().__init__(
             f"kafka.bootstrap_servers: {bootstrap_servers} did not tell the lag ({reason}); is the "
             "broker running, and may this user describe the group and its topics?"
+        )
+        self.reason = reason
+
+
+class ReplayError(StreamsError):
+    """Root of what a replay meets."""
+
+
+class WrongReplay(ReplayError):
+    """It was asked for in a way that cannot be done; the message names the option and the remedy."""
+
+
+class RecordsUnreadable(ReplayError):
+    """The broker did not give the records of a topic."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(
+            f"{topic}: its records could not be read ({reason}); is the broker running, has it "
+            "the topic (moebridge topics check), and may this user read it?"
         )
         self.reason = reason

@@ -1,0 +1,98 @@
+"""Deliver again: which records of moengage.deliveries a replay publishes once more, and as what."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from events.configurations import Configurations
+from events.elements import Delivery
+from events.errors import InvalidData
+from events.receipts import Outcome
+from events.replays import ID_HEADER, Replayed
+from streams.chunks import Place
+from streams.replay.filters import ELEMENTS, DeliveryFilter
+from streams.replay.marking import delivered_again
+from streams.replay.overtaking import Overtaking
+from streams.replay.places import contact_of
+from streams.replay.plan import Judged, LeftOut
+from streams.replay.request import ReplayRequest
+
+#: What a receipt settles, where only what is missing is wanted.
+SETTLED: Mapping[Outcome | None, LeftOut] = {"taken": "delivered", "refused": "refused"}
+
+
+class Deliveries:
+    """Judges the records of one replay, in order. Pure, but for what it is told by ``heard``."""
+
+    def __init__(
+        self,
+        request: ReplayRequest,
+        topic: str,
+        configurations: Configurations,
+        outcome_of: Callable[[str], Outcome | None],
+    ) -> None:
+        self._request = request
+        self._topic = topic
+        self._configurations = configurations
+        self._outcome_of = outcome_of
+        self._scope = configurations.scope(request.config)
+        self._wanted = DeliveryFilter(request.filters)
+        self._replayed = Replayed(request.id, request.label)
+        self._overtaking = Overtaking()
+        self._told: set[bytes] = set()
+
+    def heard(self, record: Any) -> None:
+        """A record of the topic, of the spans or behind; each once, in order, before it is judged."""
+        try:
+            delivery = self._of_ours(record)
+        except InvalidData:
+            return
+        if delivery is not None:
+            # A redriven one stands behind what may be newer; what was refused has set nothing.
+            overtakes = not delivery.redrive_run and self._outcome_of(delivery.delivery_id) != "refused"
+            self._overtaking.take(record.offset, delivery, overtakes=overtakes)
+
+    def begin(self) -> None:
+        """The records are judged from the first one on, once more."""
+        self._told.clear()
+
+    def judge(self, record: Any) -> Judged:
+        """What becomes of the next record of the spans."""
+        place = Place(record.topic, record.partition)
+        nothing = Judged(place, record.offset)
+        try:
+            delivery = self._of_ours(record)
+            if delivery is None or not self._wanted.takes(delivery):
+                return nothing
+            judged = nothing._replace(what=delivery.kind)
+            if delivery.kind not in ELEMENTS:
+                return judged._replace(left_out=("merges_and_deletes",))
+            outgoing = delivered_again(self._topic, delivery, record.headers, self._replayed)
+        except InvalidData:
+            return nothing._replace(left_out=("unreadable",))
+        digest = hashlib.blake2b(delivery.delivery_id.encode(), digest_size=12).digest()
+        if digest in self._told:
+            return judged._replace(left_out=("repeated",))
+        self._told.add(digest)
+        outcome = self._outcome_of(delivery.delivery_id)
+        if self._request.only_missing and outcome in SETTLED:
+            return judged._replace(left_out=(SETTLED[outcome],))
+        if not self._overtaking.stands(record.offset, delivery):
+            return judged._replace(left_out=("overtaken",))
+        return judged._replace(
+            outgoing=(outgoing,),
+            deliveries=(delivery,),
+            already=int(outcome == "taken"),
+            contacts=(contact_of(delivery),),
+        )
+
+    def _of_ours(self, record: Any) -> Delivery | None:
+        """The delivery; None where it is a replay's, or another configuration's. Raises InvalidData."""
+        headers = record.headers or ()
+        if any(name == ID_HEADER for name, _ in headers):
+            return None
+        delivery = Delivery.from_record(record.key, record.value, headers)
+        ours = self._configurations.scope(delivery.config) == self._scope
+        return delivery if ours else None
