@@ -76,7 +76,7 @@ def test_a_terminal_gets_so_many_lines_a_second_and_the_count_of_all_others(
         told += thinning.left_out(now)
         if thinning.allows(now):
             times.append(now)
-    assert told + thinning.left_out(now + 1) + len(times) == len(pauses)
+    assert told + thinning.left_out(now + 2) + len(times) == len(pauses)
     for earlier, later in zip(times, times[2 * most :], strict=False):
         assert later - earlier >= 1
-    assert thinning.left_out(now + 2) == 0
+    assert thinning.left_out(now + 3) == 0
