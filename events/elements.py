@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from events.errors import InvalidRecord
+from events.replays import ID_HEADER, Replayed
 
 Kind = Literal["user", "event", "merge", "delete"]
 
@@ -75,7 +76,7 @@ class Delivery:
     merge has its place in both (docs/decisions/0011-merges-and-deletes.md). ``config`` names the
     configuration whose MoEngage workspace it goes to; "" is the default one, for records from before
     there were others. ``redrive_run`` names the redrive that brought it back from the dead letters, ""
-    for none. Times are milliseconds.
+    for none; ``replayed`` the replay that it comes of, None for none. Times are milliseconds.
     """
 
     delivery_id: str
@@ -90,6 +91,7 @@ class Delivery:
     config: str = ""
     then: str = ""
     redrive_run: str = ""
+    replayed: Replayed | None = None
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Everything but the key (customer id) and the value (body)."""
@@ -107,6 +109,8 @@ class Delivery:
             headers.append(("then", self.then.encode()))
         if self.redrive_run:
             headers.append(("redrive.run", self.redrive_run.encode()))
+        if self.replayed is not None:
+            headers += replace(self.replayed, only=None).headers()
         return headers
 
     def onward(self) -> Delivery:
@@ -139,6 +143,7 @@ class Delivery:
                 config=fields.get("config", b"").decode(),
                 then=fields.get("then", b"").decode(),
                 redrive_run=fields.get("redrive.run", b"").decode(),
+                replayed=Replayed.from_headers(fields.items()) if ID_HEADER in fields else None,
             )
         except KeyError as error:
             raise InvalidRecord(f"header {error.args[0]!r}: missing") from None

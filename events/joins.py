@@ -3,7 +3,8 @@
 A contact tells a company of a membership that began or ended (on intercom.companies); the company
 answers, and tells every member when it changes, with a snapshot of itself (on intercom.contacts). A
 contact that was merged into another tells that one under which customer id it was known.
-All travel in the envelope of the event that caused them, with a header that says what they are.
+All travel in the envelope of the event that caused them, with a header that says what they are, and
+marked as replayed where that event was.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from events.codec import decode_object, encode
 from events.envelope import Envelope
 from events.errors import InvalidRecord
+from events.replays import Replayed
 
 KIND_HEADER = "kind"
 
@@ -46,10 +48,12 @@ class MembershipChange:
     member: bool
     at: int
 
-    def record(self, cause: Envelope) -> tuple[bytes, list[tuple[str, bytes]]]:
+    def record(
+        self, cause: Envelope, replayed: Replayed | None = None
+    ) -> tuple[bytes, list[tuple[str, bytes]]]:
         """Value and headers of the record."""
         value = encode({"contact_id": self.contact_id, "member": self.member, "at": self.at})
-        return value, [*cause.headers(), (KIND_HEADER, b"membership")]
+        return value, [*cause.headers(), (KIND_HEADER, b"membership"), *_mark(replayed)]
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> MembershipChange:
@@ -74,9 +78,9 @@ class CompanySnapshot:
         return encode({"company_id": self.company_id, "profile": self.profile, "at": self.at})
 
     @staticmethod
-    def headers(cause: Envelope) -> list[tuple[str, bytes]]:
+    def headers(cause: Envelope, replayed: Replayed | None = None) -> list[tuple[str, bytes]]:
         """The record's headers."""
-        return [*cause.headers(), (KIND_HEADER, b"snapshot")]
+        return [*cause.headers(), (KIND_HEADER, b"snapshot"), *_mark(replayed)]
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> CompanySnapshot:
@@ -114,3 +118,7 @@ class MergedContact:
 def carrying(envelope: Envelope, payload: bytes) -> Envelope:
     """The same event with another payload."""
     return replace(envelope, payload=payload)
+
+
+def _mark(replayed: Replayed | None) -> list[tuple[str, bytes]]:
+    return [] if replayed is None else replayed.headers()

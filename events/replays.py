@@ -41,7 +41,7 @@ class Replayed:
     @classmethod
     def from_headers(cls, headers: Iterable[tuple[str, bytes]]) -> Replayed | None:
         """What these headers say; None of a live record. Raises InvalidRecord."""
-        fields = {name: value for name, value in headers if name.startswith("replay.")}
+        fields = dict(headers)
         if ID_HEADER not in fields:
             return None
         try:

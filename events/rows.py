@@ -13,6 +13,8 @@ import orjson
 #: A contact row remembers this many event ids, and none older than SEEN_AGE_MS.
 SEEN_MAX = 64
 SEEN_AGE_MS = 24 * 3_600_000
+#: Of a replay it remembers more: a replay that was cut off publishes its last records again.
+REPLAY_SEEN_MAX = 512
 #: A digest id says "the same body", which a connector may well send twice on purpose; it counts as
 #: the same event only within this time (docs/decisions/0004-event-ids.md).
 DIGEST_AGE_MS = 60_000
@@ -61,6 +63,26 @@ class TicketState:
 
 
 @dataclass(slots=True)
+class ReplayShadow:
+    """What one replay has told of a contact so far, judged apart from what live events told.
+
+    ``id`` names the replay, ``at`` is when a record of it came last. ``seen`` and ``tickets`` are to the
+    replay what those of the row are to live events; so are ``updated_at``, of the newest profile that was
+    told, and ``partner_at``. ``taken_at`` is ``updated_at`` of the profile that the row itself took from
+    the replay, 0 for none; ``user`` the digest of the user that was last handed on. Times in ms.
+    """
+
+    id: str
+    at: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+    tickets: dict[str, TicketState] = field(default_factory=dict)
+    updated_at: int = 0
+    taken_at: int = 0
+    partner_at: int = 0
+    user: str = ""
+
+
+@dataclass(slots=True)
 class ContactRow:
     """Everything known of one contact. ``profile`` holds Intercom's fields that are not null."""
 
@@ -89,6 +111,11 @@ class ContactRow:
     merging: list[str] = field(default_factory=list)
     #: The MoEngage id that this contact's events go to since it was merged into another contact.
     merged_into: str = ""
+    #: By the family of its topic, when the newest event came in that told MoEngage something of the user
+    #: that only the moment knows, ms.
+    moments: dict[str, int] = field(default_factory=dict)
+    #: What the latest replay told; None where there was none lately.
+    replay: ReplayShadow | None = None
 
     def encode(self) -> bytes:
         """The row's bytes."""
@@ -99,8 +126,14 @@ class ContactRow:
         """The row of these bytes."""
         fields = orjson.loads(raw)
         fields["companies"] = {k: Membership(**v) for k, v in fields["companies"].items()}
-        fields["tickets"] = {k: TicketState(**v) for k, v in fields["tickets"].items()}
+        fields["tickets"] = _tickets(fields["tickets"])
+        if shadow := fields.get("replay"):
+            fields["replay"] = ReplayShadow(**{**shadow, "tickets": _tickets(shadow["tickets"])})
         return cls(**fields)
+
+
+def _tickets(fields: dict[str, Any]) -> dict[str, TicketState]:
+    return {ticket_id: TicketState(**state) for ticket_id, state in fields.items()}
 
 
 @dataclass(slots=True)
@@ -142,6 +175,13 @@ def members_prefix(company: str) -> bytes:
     """
     encoded = company.encode()
     return b"m" + len(encoded).to_bytes(4, "big") + encoded
+
+
+def company_of_key(key: bytes) -> str:
+    """The company that a key of the companies table belongs to, within its configuration."""
+    if key[:1] == b"c":
+        return key[1:].decode()
+    return key[5 : 5 + int.from_bytes(key[1:5], "big")].decode()
 
 
 def member_key(company: str, contact_id: str) -> bytes:

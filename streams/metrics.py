@@ -16,6 +16,7 @@ CounterName = Literal[
     "moebridge_mapping_changes_total",
     "moebridge_mapping_reloads_total",
     "moebridge_delivery_elements_total",
+    "moebridge_replay_elements_total",
     "moebridge_delivery_answers_total",
     "moebridge_delivery_ambiguous_total",
     "moebridge_enrichment_contacts_total",
@@ -55,7 +56,7 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
     "moebridge_stage_outcomes_total": MetricSpec(
         "What records came to: duplicates, stale, no_change, mapped, unmapped, user_unchanged, "
         "about_nobody, changed, unchanged, completed, dead_lettered; unknown_config, which are among the "
-        "dead-lettered.",
+        "dead-lettered; of a replay also replay_duplicates, not_replayed, not_asked_for.",
         ("stage", "outcome"),
     ),
     "moebridge_mapping_changes_total": MetricSpec(
@@ -79,6 +80,11 @@ CATALOGUE: Mapping[MetricName, MetricSpec] = {
         "Elements by outcome: delivered; refused and dead-lettered; parked, so dead-lettered behind a "
         "refused one; or passed_on, a merge, from the elements of the user that goes to those of the one "
         "that is kept.",
+        ("kind", "outcome"),
+    ),
+    "moebridge_replay_elements_total": MetricSpec(
+        "Of moebridge_delivery_elements_total, those that came of a replay; the seconds below leave them "
+        "out.",
         ("kind", "outcome"),
     ),
     "moebridge_delivery_answers_total": MetricSpec(

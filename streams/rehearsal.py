@@ -6,7 +6,7 @@ For the tests inside rule files, for previews, and to compare two mappings on th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from events.codec import decode_object
+from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import DeleteElement, Delivery, Element, EventElement, UserElement
 from events.envelope import Envelope
 from events.keys import partition_for
+from events.replays import Replayed
+from events.rows import company_of_key
 from events.subjects import subjects_of
 from events.times import parse_ms
 from events.topics import DEAD_LETTERS, DELIVERIES, EVENTS
@@ -30,6 +33,7 @@ from moengage.bodies import read_merge
 from streams.publishing import Headers, Outgoing
 from streams.stages.companies import Companies
 from streams.stages.contacts import Contacts
+from streams.stages.retelling import Receipts
 from streams.stages.route import Route
 from streams.stages.stage import Stage
 from streams.state import DictRows, State
@@ -80,11 +84,36 @@ class TestResult:
 
 
 class Rehearsal:
-    """Route, contacts and companies over topics in memory, which are worked on until nothing moves."""
+    """Route, contacts and companies over topics in memory, which are worked on until nothing moves.
 
-    def __init__(self, rules: RuleSet, *, partitions: int = 1) -> None:
+    For what a replay would do: ``rules`` by configuration and ``configurations`` as the worker has them,
+    its rows in ``contacts`` and ``companies`` (by their keys, as on the changelogs), and ``receipts``
+    where only what is missing counts (streams.stages.retelling).
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet | Callable[[str], RuleSet],
+        *,
+        partitions: int = 1,
+        configurations: Configurations = ONE_CONFIGURATION,
+        real_time_action: Collection[str] = (),
+        contacts: Mapping[bytes, bytes] | None = None,
+        companies: Mapping[bytes, bytes] | None = None,
+        receipts: Receipts | None = None,
+    ) -> None:
         self._partitions = partitions
-        stages: list[Stage] = [Route(), Contacts(lambda _: rules), Companies()]
+        by_name = (lambda _: rules) if isinstance(rules, RuleSet) else rules
+        stages: list[Stage] = [
+            Route(configurations=configurations),
+            Contacts(
+                by_name,
+                configurations=configurations,
+                real_time_action=real_time_action,
+                receipts=receipts,
+            ),
+            Companies(configurations=configurations),
+        ]
         self._stages = {stage.name: stage for stage in stages}
         self._read: dict[tuple[str, int], int] = {}
         self._now_ms = 0
@@ -94,6 +123,11 @@ class Rehearsal:
         self.counts: Counter[tuple[str, str]] = Counter()
         #: Why records went to the dead letters, with the stage.
         self.refusals: list[str] = []
+        for key, row in (contacts or {}).items():
+            self._table("contacts", partition_for(key, partitions)).rows[key] = row
+        for key, row in (companies or {}).items():
+            partition = partition_for(company_of_key(key).encode(), partitions)
+            self._table("companies", partition).rows[key] = row
 
     def feed(self, told: Iterable[Envelope]) -> None:
         """Put events on intercom.events, as the front door does. It is the latest receipt's time then."""
@@ -102,6 +136,16 @@ class Rehearsal:
             document = decode_object(envelope.payload)
             subjects = subjects_of(envelope.source, envelope.topic, document)
             self.deliver(EVENTS, subjects.ordering_key(envelope.event_id), envelope)
+
+    def replay(self, told: Iterable[Envelope], replayed: Replayed) -> None:
+        """Put events behind route, marked, as a replay does. It is the latest receipt's time then."""
+        route = self._stages["route"]
+        for number, envelope in enumerate(told):
+            self._now_ms = max(self._now_ms, envelope.received_at)
+            headers = (*envelope.headers(), *replayed.headers())
+            record = Record(EVENTS, 0, number, b"", envelope.payload, headers)
+            for outgoing in route.step([record], State(DictRows()), self._now_ms).out:
+                self._append(outgoing)
 
     def deliver(self, topic: str, key: bytes, envelope: Envelope) -> None:
         """Put an event on any topic, also on one behind route."""
@@ -146,10 +190,13 @@ class Rehearsal:
     def _unread(self, name: str, stage: Stage, partition: int) -> list[Record]:
         return self.log.get((stage.source, partition), [])[self._read.get((name, partition), 0) :]
 
+    def _table(self, name: str, partition: int) -> DictRows:
+        return self.tables.setdefault((name, partition), DictRows())
+
     def _work(self, name: str, partition: int, chunk: int) -> None:
         stage = self._stages[name]
         records = self._unread(name, stage, partition)[:chunk]
-        rows = self.tables.setdefault((name, partition), DictRows())
+        rows = self._table(name, partition)
         state = State(rows)
         step = stage.step(records, state, self._now_ms)
         for outgoing in step.out:

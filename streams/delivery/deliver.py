@@ -372,6 +372,8 @@ class Deliver:
 
     def _count_taken(self, elements: Iterable[Element], at: int) -> None:
         for element in elements:
+            if element.replayed:
+                continue  # it waited for a person to ask for it
             waited, took = at - element.received_at, at - element.occurred_at
             self._metrics.observe("moebridge_end_to_end_seconds", max(0, waited) / 1000)
             self._metrics.observe("moebridge_event_to_accepted_seconds", max(0, took) / 1000)
@@ -381,4 +383,6 @@ class Deliver:
         kinds = Counter(element.kind for element in elements)
         for kind, count in kinds.items():
             self._metrics.count("moebridge_delivery_elements_total", count, kind=kind, outcome=outcome)
+        for kind, count in Counter(element.kind for element in elements if element.replayed).items():
+            self._metrics.count("moebridge_replay_elements_total", count, kind=kind, outcome=outcome)
         self._metrics.count("moebridge_stage_records_total", kinds.total(), stage=NAME)

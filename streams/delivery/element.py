@@ -13,14 +13,15 @@ from streams.chunks import Chunk
 class Element:
     """An element of a chunk. ``index`` is its place among the chunk's records.
 
-    ``run`` names the redrive that brought it back from the dead letters, "" for none. ``added_at`` is in
-    seconds of the loop's clock, ``received_at`` and ``occurred_at`` in milliseconds since the epoch.
-    ``attempts`` and ``first`` tell of answers that did not settle it.
+    ``run`` names the redrive that brought it back from the dead letters, "" for none; ``replayed`` is
+    whether it comes of a replay. ``added_at`` is in seconds of the loop's clock, ``received_at`` and
+    ``occurred_at`` in milliseconds since the epoch. ``attempts`` and ``first`` tell of answers that did
+    not settle it.
     """
 
     __slots__ = (
         "added_at", "attempts", "body", "chunk", "config", "customer", "first", "id", "index", "kind",
-        "mapping_version", "occurred_at", "received_at", "record", "run", "then",
+        "mapping_version", "occurred_at", "received_at", "record", "replayed", "run", "then",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +36,7 @@ class Element:
         self.then = delivery.then
         self.id = delivery.delivery_id
         self.run = delivery.redrive_run
+        self.replayed = delivery.replayed is not None
         # Thousands are in hand, and these are the same few texts for all of them.
         self.config = intern(delivery.config)
         self.mapping_version = intern(delivery.mapping_version)

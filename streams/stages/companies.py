@@ -4,6 +4,8 @@ Reads intercom.companies: events about companies, and memberships that contacts 
 snapshots to intercom.contacts: to every member when the company changed, to one when it joins. This
 is the company side of the join; both tables stay partitioned by their own keys. ``company`` is a
 company's id within its configuration (events.keys.scoped), as the record's key has it.
+
+An event that is replayed sends every member a snapshot, marked like it, whether or not it is news.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from events.configurations import ONE_CONFIGURATION, Configurations
 from events.envelope import Envelope
 from events.joins import CompanySnapshot, MembershipChange, kind_of_record
 from events.keys import scoped, split_scope
+from events.replays import Replayed
 from events.rows import CompanyRow, company_key, member_key, members_prefix
 from events.subjects import item_of
 from events.times import parse_ms
@@ -44,27 +47,35 @@ class Companies:
     def step(self, records: Sequence[Any], state: State, now_ms: int) -> Step:
         """See Stage."""
         result = Step()
-        # Of a company's snapshots for a member, only the last of a chunk is worth sending.
-        told: dict[tuple[str, bytes], Outgoing] = {}
+        # Of a company's snapshots for a member, only the last of a chunk is worth sending; in a replay,
+        # the last of an event, for what comes of it has the event's id.
+        told: dict[tuple[str, bytes, str], Outgoing] = {}
 
         def handle(record: Any) -> None:
             company = key_text(record, "the company's id")
             envelope = Envelope.from_record(record.value, record.headers)
             id_within(self._configurations.scope(envelope.config), company)
+            replayed = Replayed.from_headers(record.headers)
             if kind_of_record(record.headers) == "membership":
                 change = MembershipChange.from_envelope(envelope)
-                snapshots = self._membership(company, change, envelope, state)
+                snapshots = self._membership(company, change, envelope, state, replayed)
             else:
-                snapshots = self._event(company, envelope, state)
+                snapshots = self._event(company, envelope, state, replayed)
                 result.counts["changed" if snapshots else "unchanged"] += 1
-            told.update({(company, snapshot.key): snapshot for snapshot in snapshots})
+            which = "" if replayed is None else envelope.event_id
+            told.update({(company, snapshot.key, which): snapshot for snapshot in snapshots})
 
         each_record(self.name, self._prefix, records, result, now_ms, handle)
         result.out += told.values()
         return result
 
     def _membership(
-        self, company: str, change: MembershipChange, cause: Envelope, state: State
+        self,
+        company: str,
+        change: MembershipChange,
+        cause: Envelope,
+        state: State,
+        replayed: Replayed | None,
     ) -> list[Outgoing]:
         key = member_key(company, change.contact_id)
         known = state.get(key)
@@ -75,34 +86,37 @@ class Companies:
         row = _row(company, state)
         if not change.member or (not row.profile and not row.deleted):
             return []
-        return self._snapshots(company, [change.contact_id.encode()], row, cause)
+        return self._snapshots(company, [change.contact_id.encode()], row, cause, replayed)
 
-    def _event(self, company: str, envelope: Envelope, state: State) -> list[Outgoing]:
+    def _event(
+        self, company: str, envelope: Envelope, state: State, replayed: Replayed | None
+    ) -> list[Outgoing]:
         row = _row(company, state)
         item = item_of(decode_object(envelope.payload))
         inner = item.get("company")
         told: Mapping[str, Any] = inner if isinstance(inner, dict) else item
-        before = _telling(row.profile)
-        if told.get("deleted") is True:
-            if row.deleted:
-                return []
-            # Nothing is newer than the end, whose time is told in whole seconds.
-            row.updated_at = max(row.updated_at, envelope.occurred_at)
-            row.deleted, row.profile, row.told_at = True, {}, {}
-        elif row.deleted or not _take(row, told, envelope.occurred_at):
-            return []
-        state.put(company_key(company), row.encode())
-        if not row.deleted and _telling(row.profile) == before:
+        before = row.deleted, _telling(row.profile)
+        if _learn(row, told, envelope.occurred_at):
+            state.put(company_key(company), row.encode())
+        changed = (row.deleted, _telling(row.profile)) != before
+        if not changed and (replayed is None or not (row.deleted or row.profile)):
             return []
         prefix = members_prefix(company)
         members = [key[len(prefix) :] for key, known in state.scan(prefix) if known.startswith(b"+")]
-        return self._snapshots(company, members, row, envelope)
+        if not changed and replayed is not None and replayed.only is not None:
+            members = _asked_for(company, members, envelope, replayed.only)
+        return self._snapshots(company, members, row, envelope, replayed)
 
     def _snapshots(
-        self, company: str, members: Sequence[bytes], row: CompanyRow, cause: Envelope
+        self,
+        company: str,
+        members: Sequence[bytes],
+        row: CompanyRow,
+        cause: Envelope,
+        replayed: Replayed | None,
     ) -> list[Outgoing]:
         snapshot = CompanySnapshot(row.company_id, None if row.deleted else row.profile, row.updated_at)
-        payload, headers = snapshot.payload(), CompanySnapshot.headers(cause)
+        payload, headers = snapshot.payload(), CompanySnapshot.headers(cause, replayed)
         scope = scoped(split_scope(company)[0], "").encode()
         return [Outgoing(self._contacts, scope + member, payload, headers) for member in members]
 
@@ -110,6 +124,28 @@ class Companies:
 def _row(company: str, state: State) -> CompanyRow:
     raw = state.get(company_key(company))
     return CompanyRow(split_scope(company)[1]) if raw is None else CompanyRow.decode(raw)
+
+
+def _asked_for(
+    company: str, members: Sequence[bytes], cause: Envelope, only: frozenset[str]
+) -> list[bytes]:
+    """The members of whose snapshots a wanted delivery comes."""
+    scope, company_id = split_scope(company)
+    places = {delivery.rpartition("/")[0].encode() for delivery in only}
+    begin, end = scoped(scope, f"{cause.event_id}/").encode(), f"/{company_id}".encode()
+    return [member for member in members if begin + member + end in places]
+
+
+def _learn(row: CompanyRow, told: Mapping[str, Any], occurred_at: int) -> bool:
+    """Take what an event tells of the company; whether the row is another one now."""
+    if row.deleted:
+        return False
+    if told.get("deleted") is not True:
+        return _take(row, told, occurred_at)
+    # Nothing is newer than the end, whose time is told in whole seconds.
+    row.updated_at = max(row.updated_at, occurred_at)
+    row.deleted, row.profile, row.told_at = True, {}, {}
+    return True
 
 
 def _take(row: CompanyRow, company: Mapping[str, Any], occurred_at: int) -> bool:

@@ -19,6 +19,7 @@ from events.rows import (
     TICKETS_MAX,
     ContactRow,
     Membership,
+    ReplayShadow,
     TicketState,
 )
 from events.subjects import is_id
@@ -37,8 +38,10 @@ _LEFT_OUT = frozenset(
 _OLDER_NAMES = {"user_id": "external_id", "location_data": "location"}
 
 
-def remember(row: ContactRow, event_id: str, received_at: int) -> bool:
-    """Note an event. False where the row has seen it: it is a duplicate."""
+def remember(
+    row: ContactRow | ReplayShadow, event_id: str, received_at: int, *, keep: int = SEEN_MAX
+) -> bool:
+    """Note an event, of the last ``keep``. False where the row has seen it: it is a duplicate."""
     name = hashlib.blake2b(event_id.encode(), digest_size=10).hexdigest()
     if event_id.startswith(DIGEST_PREFIX):
         body = f"d{name}@"
@@ -52,7 +55,7 @@ def remember(row: ContactRow, event_id: str, received_at: int) -> bool:
             return False
     row.seen[short] = received_at
     horizon = received_at - SEEN_AGE_MS
-    while len(row.seen) > SEEN_MAX or row.seen[next(iter(row.seen))] < horizon:
+    while len(row.seen) > keep or row.seen[next(iter(row.seen))] < horizon:
         del row.seen[next(iter(row.seen))]
     return True
 
@@ -178,7 +181,7 @@ class TicketNews:
     at: int = 0
 
 
-def take_ticket(row: ContactRow, topic: str, view: TicketView) -> TicketNews:
+def take_ticket(row: ContactRow | ReplayShadow, topic: str, view: TicketView) -> TicketNews:
     """Compare a ticket with its last known state: was it created, did its state really change?
 
     The state decides, not the topic: a change is told once, by whichever notification brings it
@@ -264,7 +267,7 @@ def _told_before(view: TicketView) -> TicketState | None:
     )
 
 
-def _keep_ticket(row: ContactRow, ticket_id: str, state: TicketState) -> None:
+def _keep_ticket(row: ContactRow | ReplayShadow, ticket_id: str, state: TicketState) -> None:
     row.tickets.pop(ticket_id, None)
     row.tickets[ticket_id] = state
     while len(row.tickets) > TICKETS_MAX:

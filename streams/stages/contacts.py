@@ -3,12 +3,13 @@
 Reads intercom.contacts: events by contact, company snapshots, and what contacts that were merged tell
 each other. Writes moengage.deliveries keyed by customer id, and memberships that began or ended to
 intercom.companies. A change that leaves the mapped user as it was sends nothing. Keys are within a
-configuration (events.keys.scoped), rules are those of the event's.
+configuration (events.keys.scoped), rules are those of the event's. What a replay brings again is judged
+by streams.stages.replaying.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +18,13 @@ from events.configurations import ONE_CONFIGURATION, Configurations
 from events.elements import DeleteElement, MergeElement
 from events.envelope import Envelope, Source
 from events.errors import InvalidData
-from events.joins import CompanySnapshot, MembershipChange, MergedContact, kind_of_record
+from events.joins import CompanySnapshot, MergedContact, kind_of_record
 from events.keys import scoped, split_scope
+from events.replays import Replayed
 from events.rows import ContactRow
-from events.subjects import is_id, item_of, merged_from, ticket_of
+from events.subjects import item_of, merged_from, ticket_of
 from events.times import parse_ms
-from events.topics import COMPANIES, CONTACTS, TopicName, topic_name
+from events.topics import CONTACTS, TopicName, topic_name
 from intercom.enrichment import Found, Wanted
 from mappings.happenings import told_by_topic
 from mappings.identity import customer_id_of_row
@@ -30,8 +32,18 @@ from mappings.moment import CONTACT, CONTACT_DELETED, Moment
 from mappings.rules import RuleSet
 from mappings.tickets import ticket_view
 from streams.publishing import Outgoing
-from streams.stages import completing, contact_row, contact_tags, customer_ids
+from streams.stages import completing, contact_row, contact_tags, customer_ids, memberships, replaying
 from streams.stages.handing_on import ChunkConfigurations, HandingOn
+from streams.stages.notification import (
+    STATES_OF_A_CONTACT,
+    WITH_A_TICKET,
+    carried_contact,
+    family_of,
+    referring,
+    take_memberships,
+    with_ticket,
+)
+from streams.stages.retelling import Receipts, Retelling
 from streams.stages.stage import Step, each_record, id_within, key_text
 from streams.state import State
 
@@ -43,7 +55,7 @@ class Contacts:
 
     ``rules`` gives the rules of a configuration by its name; it is called once a chunk and configuration,
     so a changed rule set takes over at a chunk's edge. ``real_time_action``: the configurations whose
-    events carry it.
+    events carry it. With ``receipts``, a replay's elements are handed on only where they are missing.
     """
 
     name = "contacts"
@@ -57,8 +69,10 @@ class Contacts:
         *,
         configurations: Configurations = ONE_CONFIGURATION,
         real_time_action: Collection[str] = (),
+        receipts: Receipts | None = None,
     ) -> None:
         self.configurations = configurations
+        self._receipts = receipts
         self._rules = rules
         self._prefix = prefix
         self._real_time_action = real_time_action
@@ -77,7 +91,8 @@ class Contacts:
         """See Stage. ``found`` are contacts as Intercom has them, of those that were wanted."""
         configuration_of = ChunkConfigurations(self.configurations, self._rules, self._real_time_action)
         handing_on = HandingOn(configuration_of, self._prefix, now_ms)
-        work = _Work(configuration_of, handing_on, self._prefix, state, found)
+        retelling = Retelling(handing_on, self._receipts)
+        work = _Work(configuration_of, handing_on, retelling, self._prefix, state, found, now_ms)
         each_record(self.name, self._prefix, records, work.result, now_ms, work.handle)
         work.write_rows()
         return work.result
@@ -93,20 +108,25 @@ class _Work:
         self,
         configuration_of: ChunkConfigurations,
         handing_on: HandingOn,
+        retelling: Retelling,
         prefix: str,
         state: State,
         found: Mapping[str, Found],
+        now_ms: int,
     ) -> None:
         self.result = Step()
+        self._now_ms = now_ms
+        self._retelling = retelling
         self._found = found
         self._configuration_of = configuration_of
         self._handing_on = handing_on
         self._state = state
+        self._prefix = prefix
         self._contacts = topic_name(CONTACTS, prefix)
-        self._companies = topic_name(COMPANIES, prefix)
         self._rows: dict[str, ContactRow] = {}
         self._taken: dict[bytes, list[Any]] = {}
         self._touched = False
+        self._replayed: Replayed | None = None  # what the record at hand says of its replay
 
     def handle(self, record: Any) -> None:
         """Take one record in; what raises InvalidData leaves its row as it was, and puts nothing out.
@@ -135,6 +155,7 @@ class _Work:
         contact = key_text(record, "the contact's id")
         envelope = Envelope.from_record(record.value, record.headers)
         id_within(self._configuration_of(envelope).scope, contact)
+        self._replayed = Replayed.from_headers(record.headers)
         match kind_of_record(record.headers):
             case "snapshot":
                 self._snapshot(contact, envelope)
@@ -160,6 +181,9 @@ class _Work:
     def _snapshot(self, contact: str, envelope: Envelope) -> None:
         snapshot = CompanySnapshot.from_envelope(envelope)
         row = self._row(contact)
+        if self._replayed is not None:
+            self._snapshot_again(row, envelope, snapshot, self._replayed)
+            return
         if not contact_row.take_snapshot(row, snapshot.company_id, snapshot.profile, snapshot.at):
             self.result.counts["stale"] += 1
             return
@@ -168,7 +192,11 @@ class _Work:
 
     def _event(self, contact: str, envelope: Envelope) -> None:
         document = decode_object(envelope.payload)
+        if self._replayed is not None:
+            self._again(contact, envelope, document, self._replayed)
+            return
         row = self._row(contact)
+        replaying.drop_old_shadow(row, self._now_ms)
         if not contact_row.remember(row, envelope.event_id, envelope.received_at):
             self.result.counts["duplicates"] += 1
             return
@@ -188,13 +216,56 @@ class _Work:
                 gone = map(DeleteElement, customer_ids.left(row))
                 self._handing_on.hand_on(moment, gone, f"{row.contact_id}/delete", self.result)
 
+    def _again(
+        self, contact: str, envelope: Envelope, document: Mapping[str, Any], replayed: Replayed
+    ) -> None:
+        """An event that is replayed."""
+        if not replaying.is_replayed(envelope, document):
+            self.result.counts["not_replayed"] += 1
+            return
+        row = self._row(contact)
+        shadow = replaying.shadow_of(row, replayed, self._now_ms)
+        if not replaying.is_first(shadow, envelope):
+            self.result.counts["replay_duplicates"] += 1
+            return
+        completed = self._complete(row, envelope, self._found.get(contact))
+        retold = replaying.retell(row, shadow, envelope, document)
+        if retold is None and not completed:
+            self.result.counts["stale"] += 1
+            return
+        if retold is None:
+            moment = Moment(envelope, frozenset(), row, document, at=envelope.occurred_at)
+            retold = replaying.Retold(moment, current=False)
+        self._tell_companies(row, retold.changes, envelope)
+        if completed:
+            moment = replace(retold.moment, happened=retold.moment.happened | {CONTACT})
+            retold = replace(retold, moment=moment)
+        if replaying.no_ticket_news(retold.moment):
+            self.result.counts["no_change"] += 1
+        self._retelling.map(row, retold, replayed, row.contact_id, self.result)
+
+    def _snapshot_again(
+        self, row: ContactRow, envelope: Envelope, snapshot: CompanySnapshot, replayed: Replayed
+    ) -> None:
+        """A company that is replayed, or that a replayed event brought the contact to."""
+        shadow = replaying.shadow_of(row, replayed, self._now_ms)
+        is_first = replaying.is_first(shadow, envelope, snapshot.company_id)
+        retold = replaying.retell_company(row, envelope, snapshot)
+        if retold is None:
+            self.result.counts["stale"] += 1
+        elif is_first or retold.news:
+            place = f"{row.contact_id}/{snapshot.company_id}"
+            self._retelling.map(row, retold, replayed, place, self.result)
+        else:
+            self.result.counts["replay_duplicates"] += 1
+
     def _merged_away(self, row: ContactRow, envelope: Envelope, item: Mapping[str, Any]) -> None:
         """This contact was merged into the item: tell that one's row, and go on as part of it."""
         into, rules = ContactRow(item["id"], profile=dict(item)), self._configuration_of(envelope).rules
         told = customer_ids.merged_away(row, customer_id_of_row(into, rules.identity), rules.merges)
         if told is None:
             return
-        self._leave_companies(row, envelope)
+        self._tell_companies(row, memberships.leave_all(row, envelope), envelope)
         key = scoped(self._configuration_of(envelope).scope, into.contact_id).encode()
         for customer_id in told:
             value, headers = MergedContact(customer_id).record(envelope)
@@ -203,6 +274,9 @@ class _Work:
     def _taken_in(self, contact: str, envelope: Envelope) -> None:
         """A contact was merged into this one: so are their users, once MoEngage has this one's."""
         other = MergedContact.from_envelope(envelope).customer_id
+        if self._replayed is not None:
+            self.result.counts["not_replayed"] += 1
+            return
         row = self._row(contact)
         if kept := customer_ids.taken_in(row, other):
             moment = Moment(envelope, frozenset(), row, {}, at=envelope.occurred_at)
@@ -237,44 +311,34 @@ class _Work:
         if envelope.topic == "contact.merged" and merged_from(item) == row.contact_id:
             self._merged_away(row, envelope, item)
             return None
-        family = envelope.topic.partition(".")[0]
+        family = family_of(envelope.topic)
         happened = set(told_by_topic(envelope.topic))
         if self._contact_part(row, envelope, item, family):
             happened.add("contact")
         elif family == "contact":
-            happened -= _STATES_OF_A_CONTACT  # old news
+            happened -= STATES_OF_A_CONTACT  # old news
         view = ticket_view(item) if family == "ticket" else None
         if view is None:
-            happened -= _WITH_A_TICKET
-            for reference in _referring(family, item, row.contact_id):
+            happened -= WITH_A_TICKET
+            for reference in referring(family, item, row.contact_id):
                 contact_row.take_reference(row, reference)
             return Moment(envelope, frozenset(happened), row, document, at=envelope.occurred_at)
         for reference in completing.references(ticket_of(item), row.contact_id):
             contact_row.take_reference(row, reference)
         news = contact_row.take_ticket(row, envelope.topic, view)
-        at = envelope.occurred_at
-        if news.created:
-            happened.add("ticket_created")
-            at = view.created_at or at
-        if news.changed:
-            happened.add("ticket_state_changed")
-            at = news.at or at
         if not news.created and not news.changed:
             self.result.counts["no_change"] += 1
-        return Moment(
-            envelope, frozenset(happened), row, document, ticket=view, previous=news.previous, at=at
-        )
+        return with_ticket(envelope, happened, row, document, view, news)
 
     def _contact_part(
         self, row: ContactRow, envelope: Envelope, item: Mapping[str, Any], family: str
     ) -> bool:
         """Take in the contact that a payload carries; whether its user may have changed by it."""
-        inner = item.get("contact")
-        contact = inner if isinstance(inner, dict) else item if family in _BARE else {}
+        contact = carried_contact(item, family)
         if contact.get("id") != row.contact_id:
             return False  # the payload is about this contact, but carries none or another one
         if contact.get("deleted") is True:
-            self._leave_companies(row, envelope)
+            self._tell_companies(row, memberships.leave_all(row, envelope), envelope)
             row.deleted = not row.merged_into
             return False
         if row.deleted:
@@ -284,57 +348,16 @@ class _Work:
         tags = contact_tags.listed(row)
         fresh = contact_row.take_profile(row, contact, envelope.occurred_at)
         named = contact_tags.take(row, envelope.topic, item, tags if fresh else None)
-        company = item.get("company") if family == "company" else None
-        company_id = company.get("id") if isinstance(company, dict) else None
-        changes: list[tuple[str, bool]] = []
-        if is_id(company_id):
-            member = not envelope.topic.endswith(".detached")
-            if change := contact_row.set_member(row, company_id, member=member, at=at):
-                changes.append(change)
-        # The list that comes with a detachment still shows the company.
-        changes += contact_row.take_companies(row, contact.get("companies"), at, but=company_id)
+        changes = take_memberships(row, envelope.topic, item, contact, at)
         self._tell_companies(row, changes, envelope)
         if not fresh and not changes and not named:
             self.result.counts["stale"] += 1
         # Also an older attachment may tell since when, and so which company is the primary one.
         return fresh or named or bool(changes) or family == "company"
 
-    def _leave_companies(self, row: ContactRow, envelope: Envelope) -> None:
-        ended = [
-            change
-            for company_id, tie in row.companies.items()
-            if tie.member
-            and (change := contact_row.set_member(
-                row, company_id, member=False, at=max(tie.confirmed_at, envelope.occurred_at)
-            ))
-        ]  # fmt: skip
-        self._tell_companies(row, ended, envelope)
-
-    def _tell_companies(
-        self, row: ContactRow, changes: Sequence[tuple[str, bool]], cause: Envelope
-    ) -> None:
-        for company_id, member in changes:
-            # Both sides of the join must judge later reports by the same time.
-            at = row.companies[company_id].confirmed_at
-            value, headers = MembershipChange(row.contact_id, member, at).record(cause)
-            company = scoped(self._configuration_of(cause).scope, company_id)
-            self.result.out.append(Outgoing(self._companies, company.encode(), value, headers))
-
-
-#: Topics whose item is the contact itself, where it does not hold one.
-_BARE = frozenset({"contact", "visitor", "granular"})
-
-
-#: Happenings that set what a contact is; of an older notification they are not told.
-_STATES_OF_A_CONTACT = frozenset({"contact_archived", "contact_unarchived"})
-_WITH_A_TICKET = frozenset({"ticket", "ticket_attributes_changed"})
-
-
-def _referring(family: str, item: Mapping[str, Any], contact_id: str) -> Iterable[Mapping[str, Any]]:
-    """What a conversation or a custom event says of the contact that it is about."""
-    if family == "conversation":
-        holder = item.get("conversation")
-        return completing.references(holder if isinstance(holder, dict) else item, contact_id)
-    if family == "event" and item.get("intercom_user_id") == contact_id:
-        return [{"id": contact_id, "external_id": item.get("user_id")}]
-    return []
+    def _tell_companies(self, row: ContactRow, changes: memberships.Changes, cause: Envelope) -> None:
+        if changes:
+            scope = self._configuration_of(cause).scope
+            self.result.out += memberships.told(
+                row, changes, cause, scope=scope, prefix=self._prefix, replayed=self._replayed
+            )

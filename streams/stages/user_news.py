@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from events.codec import canonical
 from events.elements import UserElement
+from events.rows import ContactRow
 from mappings.moment import CONTACT, Moment
 from mappings.rules import RuleSet, map_moment
 
@@ -17,24 +18,29 @@ def is_news(rules: RuleSet, moment: Moment, element: UserElement) -> bool:
     Writes down what is handed on. Some rules tell of the moment alone, such as the tag that was added;
     the next update is no news for having none of that.
     """
-    row, digest = moment.row, _digest(element)
+    row, digest = moment.row, digest_of(element)
     if digest in (row.sent, row.steady):
         return False
     row.sent = row.steady = digest
     if rules.plan_of(moment).momentary:
-        steady = _steady(rules, moment)
-        row.steady = _digest(steady) if steady is not None and _holds(element, steady) else ""
+        steady = steady_user(rules, moment)
+        row.steady = digest_of(steady) if steady is not None and holds(element, steady) else ""
     return True
 
 
-def _steady(rules: RuleSet, moment: Moment) -> UserElement | None:
+def would_be_news(row: ContactRow, element: UserElement) -> bool:
+    """Whether ``is_news`` would say so; writes nothing down."""
+    return digest_of(element) not in (row.sent, row.steady)
+
+
+def steady_user(rules: RuleSet, moment: Moment) -> UserElement | None:
     """The user as it is at any time."""
     at_any_time = replace(moment, happened=frozenset({CONTACT}), document={}, ticket=None, previous=None)
     users = [one for one in map_moment(rules, at_any_time) if isinstance(one, UserElement)]
     return users[0] if users else None
 
 
-def _holds(element: UserElement, other: UserElement) -> bool:
+def holds(element: UserElement, other: UserElement) -> bool:
     """Whether one element tells all that the other does."""
     attributes = element.attributes
     return element.customer_id == other.customer_id and all(
@@ -42,6 +48,7 @@ def _holds(element: UserElement, other: UserElement) -> bool:
     )
 
 
-def _digest(element: UserElement) -> str:
+def digest_of(element: UserElement) -> str:
+    """Of the user with all that is told of it."""
     content = canonical([element.customer_id, dict(element.attributes)])
     return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -17,6 +17,7 @@ from records import NOW_MS, Record, delivery
 from events.configurations import Configurations
 from events.elements import Delivery
 from events.receipts import Receipt
+from events.replays import Replayed
 from events.topics import DELIVERIES
 from moengage.answers import Answer, Verdict
 from moengage.bodies import transition
@@ -768,6 +769,18 @@ async def test_outcomes_are_counted() -> None:
         assert bench.metric("moebridge_end_to_end_seconds_count") == 1
         assert bench.metric("moebridge_event_to_accepted_seconds_count") == 1
         assert bench.metric("moebridge_stage_records_total", stage="deliver") == 2
+
+
+async def test_replayed_elements_are_counted_apart_and_not_timed() -> None:
+    marked = delivery(offset=0)
+    marked = replace(marked, headers=[*marked.headers, *Replayed("aaaaaaaaaaaa").headers()])
+    async with running() as bench:
+        bench.take(marked, *numbered(1, 1))
+        await bench.until(lambda: bench.done() == 2)
+        assert bench.metric("moebridge_delivery_elements_total", kind="user", outcome="delivered") == 2
+        assert bench.metric("moebridge_replay_elements_total", kind="user", outcome="delivered") == 1
+        assert bench.metric("moebridge_end_to_end_seconds_count") == 1
+        assert bench.metric("moebridge_event_to_accepted_seconds_count") == 1
 
 
 async def test_a_pause_is_said_once_and_without_what_was_sent(caplog: pytest.LogCaptureFixture) -> None:
