@@ -24,6 +24,7 @@ COMMANDS = (
     "worker",
     "topics",
     "lag",
+    "tail",
     "dead-letters",
     "receipts",
     "config",
