@@ -14,6 +14,7 @@ from mappings.errors import MappingError
 from moebridge.commands.options import debugging
 from moebridge.errors import SettingsInvalid
 from moengage.errors import InvalidConfig as InvalidMoEngageConfig
+from streams.errors import WrongReplay
 
 #: In the order of the help; each is the attribute of that name in the module of that name, which is
 #: imported when it is needed: Faust and the broker client take a second to import.
@@ -25,6 +26,7 @@ COMMANDS = (
     "topics",
     "lag",
     "tail",
+    "replay",
     "dead-letters",
     "receipts",
     "config",
@@ -38,7 +40,7 @@ COMMANDS = (
 )
 
 #: What is wrong with what was asked for, not with what happened.
-_WRONG_SETTINGS = (SettingsInvalid, MappingError, InvalidIngestConfig, InvalidMoEngageConfig)
+_WRONG_SETTINGS = (SettingsInvalid, MappingError, InvalidIngestConfig, InvalidMoEngageConfig, WrongReplay)
 
 
 class Commands(click.Group):

@@ -424,6 +424,27 @@ class LagSettings(Section):
     ] = Field(default="kafka", description="The label `cluster_name` of the metrics.")
 
 
+class ReplaySettings(Section):
+    """How recorded events are replayed: `moebridge replay`."""
+
+    share: Annotated[float, Gt(0), Le(1)] = Field(
+        default=0.33,
+        description="How much of what a configuration may send a minute a replay uses at most; live "
+        "traffic comes first whatever it says.",
+    )
+    label: Annotated[
+        str, _fits(r"([A-Za-z][A-Za-z0-9_]{0,99})?"), Expect("up to 100 of A-Z a-z 0-9 _, a letter first")
+    ] = Field(
+        default="moebridge_replay",
+        description="The attribute of every replayed user and event that holds the replay's id. Empty: "
+        "none.",
+    )
+    max_ahead: Annotated[int, Ge(1), Le(1_000_000)] = Field(
+        default=500,
+        description="Records in front of the workers, live and replayed, above which a replay waits.",
+    )
+
+
 class MappingSettings(Section):
     """What becomes of an Intercom event in MoEngage."""
 
@@ -501,6 +522,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     mapping: MappingSettings = Field(default_factory=MappingSettings)
     lag: LagSettings = Field(default_factory=LagSettings)
+    replay: ReplaySettings = Field(default_factory=ReplaySettings)
     log: LogSettings = Field(default_factory=LogSettings)
     #: Further ones, by name in lower case (configuration_names).
     configurations: dict[str, ConfigurationSettings] = Field(default_factory=dict)

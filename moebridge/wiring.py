@@ -8,6 +8,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from events.configurations import Configurations
 from events.topics import EVENTS, topic_name
 from ingest.config import IngestConfig, Senders
 from ingest.metrics import SpoolMetrics
@@ -30,6 +31,7 @@ from streams.delivery.config import DeliverConfig
 from streams.lag.broker import LagReader
 from streams.lag.look import watched
 from streams.lag.watch import LagConfig
+from streams.replay.choosing import ReplayConfig
 from streams.worker import WorkerConfig
 
 #: A record's headers and a batch's frame around a body, with room to spare, in bytes.
@@ -169,6 +171,19 @@ def moengage_config(moengage: MoEngageSettings) -> MoEngageConfig:
 def rates(moengage: MoEngageSettings) -> Rates:
     """How fast a configuration's workspace is sent to."""
     return Rates(moengage.users_per_minute, moengage.events_per_minute, moengage.customer_per_minute)
+
+
+def replay_config(settings: Settings, name: str) -> ReplayConfig:
+    """What a replay of the configuration of this name works with. Raises MappingError."""
+    by_name = settings.by_name()
+    return ReplayConfig(
+        connection=connection(settings),
+        prefix=settings.kafka.topic_prefix,
+        app_id=settings.app_id,
+        configurations=Configurations(tuple(by_name)),
+        rules=rules(by_name[name].mapping),
+        real_time_action=by_name[name].moengage.real_time_action,
+    )
 
 
 def intercom_config(intercom: IntercomSettings) -> IntercomConfig | None:

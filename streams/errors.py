@@ -14,7 +14,11 @@
         ├── LagUnreadable       the broker did not tell how far a group is; stops no worker
         └── ReplayError         what a replay meets; stops no worker
             ├── WrongReplay     it was asked for in a way that cannot be done
-            └── RecordsUnreadable   the broker did not give the records that it has to read
+            ├── RecordsUnreadable   the broker did not give the records that it has to read
+            ├── ReplayActive        another replay of the configuration is active
+            ├── ReplayNotActive     there is none to go on with
+            ├── ReplayTakenOver     a newer runner goes on with it
+            └── ReplayInterrupted   it cannot go on now, and can be resumed
 
 None of the others is handled by going on: the worker ends with a non-zero code, whoever supervises it
 starts it again, and it begins at the last committed offset.
@@ -93,3 +97,38 @@ class RecordsUnreadable(ReplayError):
             "the topic (moebridge topics check), and may this user read it?"
         )
         self.reason = reason
+
+
+class ReplayActive(ReplayError):
+    """A configuration has one replay at a time."""
+
+    def __init__(self, config: str, replay: str, state: str) -> None:
+        super().__init__(
+            f"replay {replay} of configuration {config} is active ({state}): go on with it by "
+            f"`moebridge replay resume --config-name {config}`, or end it by "
+            f"`moebridge replay cancel --config-name {config}`, first"
+        )
+
+
+class ReplayNotActive(ReplayError):
+    """The configuration has no replay that could be paused, resumed or cancelled."""
+
+    def __init__(self, config: str, last: str) -> None:
+        super().__init__(f"configuration {config} has no active replay; {last}")
+
+
+class ReplayTakenOver(ReplayError):
+    """Somebody resumed the replay, and it goes on there."""
+
+    def __init__(self, replay: str) -> None:
+        super().__init__(f"stopped: replay {replay} was resumed elsewhere and goes on there")
+
+
+class ReplayInterrupted(ReplayError):
+    """The replay cannot go on; where it is, is kept."""
+
+    def __init__(self, replay: str, config: str, why: str) -> None:
+        super().__init__(
+            f"replay {replay} stopped: {why}. It goes on where it was by "
+            f"`moebridge replay resume --config-name {config}`"
+        )

@@ -131,10 +131,10 @@ async def dead_letter_log(connection: Mapping[str, Any], prefix: str) -> AsyncIt
             raise BrokerUnreachable(servers, type(error).__name__) from error
     finally:
         for consumer in consumers:
-            await _stop(consumer)
+            await stop_consumer(consumer)
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer, also one whose fetcher lost the word that it is to end (aiokafka 0.14).
 
     It does where that comes while a new assignment is being taken over; the second word it hears.

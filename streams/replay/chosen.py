@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from streams.chunks import Place
@@ -32,5 +32,15 @@ class Choosing(Protocol):
         ...
 
     def chosen(self, after: Mapping[int, int]) -> AsyncIterator[Chosen]:
-        """The records in the order of replay, from the next offset of each partition in ``after`` on."""
+        """The records in the order of replay, from the next offset of each partition in ``after`` on.
+
+        Raises RecordsUnreadable where the broker is away; it can be called again.
+        """
+        ...
+
+    async def fresh(self, chosen: Sequence[Chosen]) -> list[Chosen]:
+        """The same records as they are to be published now: some may have been overtaken since.
+
+        Raises RecordsUnreadable.
+        """
         ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from events.configurations import Configurations
@@ -12,15 +13,13 @@ from events.errors import InvalidData
 from events.receipts import Outcome
 from events.replays import ID_HEADER, Replayed
 from streams.chunks import Place
+from streams.publishing import Outgoing
 from streams.replay.filters import ELEMENTS, DeliveryFilter
 from streams.replay.marking import delivered_again
 from streams.replay.overtaking import Overtaking
 from streams.replay.places import contact_of
-from streams.replay.plan import Judged, LeftOut
+from streams.replay.plan import SETTLED, Judged
 from streams.replay.request import ReplayRequest
-
-#: What a receipt settles, where only what is missing is wanted.
-SETTLED: Mapping[Outcome | None, LeftOut] = {"taken": "delivered", "refused": "refused"}
 
 
 class Deliveries:
@@ -32,11 +31,14 @@ class Deliveries:
         topic: str,
         configurations: Configurations,
         outcome_of: Callable[[str], Outcome | None],
+        *,
+        pending: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._request = request
         self._topic = topic
         self._configurations = configurations
         self._outcome_of = outcome_of
+        self._pending = pending
         self._scope = configurations.scope(request.config)
         self._wanted = DeliveryFilter(request.filters)
         self._replayed = Replayed(request.id, request.label)
@@ -54,9 +56,15 @@ class Deliveries:
             overtakes = not delivery.redrive_run and self._outcome_of(delivery.delivery_id) != "refused"
             self._overtaking.take(record.offset, delivery, overtakes=overtakes)
 
-    def begin(self) -> None:
+    def begin(self) -> Deliveries:
         """The records are judged from the first one on, once more."""
         self._told.clear()
+        return self
+
+    def stands(self, offset: int, outgoing: Outgoing) -> bool:
+        """Whether what was chosen of this offset has still not been overtaken."""
+        delivery = Delivery.from_record(outgoing.key, outgoing.value, outgoing.headers)
+        return self._overtaking.stands(offset, delivery)
 
     def judge(self, record: Any) -> Judged:
         """What becomes of the next record of the spans."""
@@ -79,11 +87,13 @@ class Deliveries:
         outcome = self._outcome_of(delivery.delivery_id)
         if self._request.only_missing and outcome in SETTLED:
             return judged._replace(left_out=(SETTLED[outcome],))
+        if self._request.only_missing and self._pending(delivery.event_id):
+            return judged._replace(left_out=("pending",))
         if not self._overtaking.stands(record.offset, delivery):
             return judged._replace(left_out=("overtaken",))
         return judged._replace(
             outgoing=(outgoing,),
-            deliveries=(delivery,),
+            deliveries=(replace(delivery, body=outgoing.value or b""),),
             already=int(outcome == "taken"),
             contacts=(contact_of(delivery),),
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from events.codec import decode_object, encode
 from events.elements import Delivery
 from events.replays import Replayed
+from mappings.safety import MAX_EVENT_ATTRIBUTES, MAX_USER_ATTRIBUTES, safe_name
 from streams.publishing import Headers, Outgoing
 
 #: A replayed element is no redriven dead letter, whatever it was before.
@@ -29,12 +30,16 @@ def delivered_again(topic: str, delivery: Delivery, headers: Headers, replayed: 
 
 
 def labelled(body: bytes, replayed: Replayed) -> bytes:
-    """A rendered user or event with the attribute that says which replay it came by."""
+    """A rendered user or event with the attribute that says which replay it came by.
+
+    It displaces nothing (streams.stages.label).
+    """
     document = decode_object(body)
     actions = document.get("actions")
     holders: Sequence[object] = actions if isinstance(actions, list) else [document]
     for holder in holders:
         attributes = holder.get("attributes") if isinstance(holder, dict) else None
-        if isinstance(attributes, dict):
-            attributes[replayed.label] = replayed.id
+        limit = MAX_EVENT_ATTRIBUTES if isinstance(actions, list) else MAX_USER_ATTRIBUTES
+        if isinstance(attributes, dict) and len(attributes) < limit:
+            attributes.setdefault(safe_name(replayed.label), replayed.id)
     return encode(document)

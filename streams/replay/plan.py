@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from events.elements import Delivery
+from events.receipts import Outcome
 from streams.chunks import Place
 from streams.publishing import Outgoing
 
 #: Why an element, or a record, is not replayed though it was asked for.
-LeftOut = Literal["delivered", "refused", "overtaken", "repeated", "merges_and_deletes", "unreadable"]
+LeftOut = Literal[
+    "delivered", "refused", "pending", "overtaken", "repeated", "merges_and_deletes", "unreadable"
+]
+
+#: What a receipt settles, where only what is missing is wanted.
+SETTLED: Mapping[Outcome | None, LeftOut] = {"taken": "delivered", "refused": "refused"}
 
 
 class Judged(NamedTuple):

@@ -6,7 +6,7 @@ In no consumer group: nothing is committed, and nobody's partitions move.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -62,7 +62,7 @@ class Reader:
             for place, told in found.items()
         }
 
-    async def read(self, topic: str, spans: Spans) -> AsyncIterator[Any]:
+    async def read(self, topic: str, spans: Spans) -> AsyncGenerator[Any]:
         """The records of the spans, by their timestamps; those of a partition in their order.
 
         Some 2,000 records of a partition are held at once, and what was fetched with them. Raises

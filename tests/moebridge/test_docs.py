@@ -26,6 +26,8 @@ def commands(group: click.Group = main, name: str = "moebridge") -> Iterator[tup
         if command.hidden:
             continue
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield f"{name} {part}", command
             yield from commands(command, f"{name} {part}")
         else:
             yield f"{name} {part}", command

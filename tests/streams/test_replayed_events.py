@@ -223,7 +223,9 @@ def test_a_part_of_the_history_never_brings_back_what_is_old(
     history = sent(steps)
     bridge = rehearsal(history)
     first, before = news(bridge), rows(bridge)
-    some = [one for one in history if data.draw(st.booleans())]
+    # A body that came again within a minute counted as the same, and is no news without the first.
+    told = {one.event_id: one for one in reversed(history)}
+    some = [one for one in history if told[one.event_id] is one and data.draw(st.booleans())]
     assert users(again(bridge, some), users(first)) == users(first)
     assert rows(bridge) == before
 
