@@ -25,6 +25,7 @@ COMMANDS = (
     "worker",
     "topics",
     "lag",
+    "tail",
     "replay",
     "dead-letters",
     "receipts",

@@ -14,6 +14,7 @@ from doctored import HUSH, Chain, chain
 
 from events.envelope import Envelope
 from events.keys import partition_for
+from events.topics import CATALOGUE, TABLES
 from mappings.rules import load
 from moebridge.cli import main
 from moebridge.doctor.broker_probe import watching
@@ -235,7 +236,7 @@ async def test_missing_topics(broker: Any, topic_prefix: str) -> None:
             "connectors": "skipped", "round trip": "skipped",
         }  # fmt: skip
         assert levels(outcomes) == {**QUIET, **unlike}
-        assert len(outcomes["topics"].findings) == 9
+        assert len(outcomes["topics"].findings) == len(CATALOGUE) + len(TABLES)
         missing = f"{topic_prefix}intercom.events is missing → moebridge topics create"
         assert missing in text(outcomes, "topics")
         assert "cannot reach its broker" in text(outcomes, "front door")
