@@ -26,6 +26,7 @@ COMMANDS = (
     "topics",
     "lag",
     "replay",
+    "tail",
     "dead-letters",
     "receipts",
     "config",

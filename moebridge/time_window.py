@@ -54,7 +54,7 @@ def parse_moment(option: str, text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def parse_duration(text: str) -> int:
+def parse_duration(text: str, option: str = "--by-duration") -> int:
     """An ISO 8601 duration, such as P1DT12H or PT30M, as milliseconds. Raises ValueError."""
     try:
         # pydantic reads other forms too; only this one is Kafka's.
@@ -62,7 +62,7 @@ def parse_duration(text: str) -> int:
     except ValidationError:
         duration = timedelta()
     if duration <= timedelta():
-        raise ValueError(f"--by-duration: expected a duration such as P1D or PT30M, got {text!r}")
+        raise ValueError(f"{option}: expected a duration such as P1D or PT30M, got {text!r}")
     return round(duration.total_seconds() * 1000)
 
 

@@ -7,7 +7,6 @@ is not on a list of ids at hand.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any
 
 from events.codec import decode
 from events.errors import InvalidJson
+from events.masking import masked as masked
 from moebridge.dead_letters.letter import OURS, REDRIVE, Letter
 from moebridge.dead_letters.settlements import Settlement
 
@@ -40,11 +40,6 @@ def when(ms: int) -> str:
     if not 0 < ms <= _LAST_MS:
         return ""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def masked(whose: str) -> str:
-    """Six digits that stand for an id."""
-    return "~" + hashlib.blake2b(whose.encode(), digest_size=3).hexdigest() if whose else ""
 
 
 def element(letter: Letter) -> str:

@@ -126,7 +126,8 @@ class Sandbox:
         self.faults.refuse(elements)
         users = sum(isinstance(element, UserUpdate) for element in elements)
         self.rates.take(users=users, events=len(elements) - users, now_s=now_s)
-        self.store.take(elements, reader.dropped, now_ms=now_ms)
+        forgotten = self.faults.forget(len(elements))
+        self.store.take(elements, reader.dropped, now_ms=now_ms, forgotten=forgotten)
 
     def _authorize(self, request: web.Request) -> None:
         """Raises SandboxRefusal where the caller is unknown (401) or not of this workspace (409)."""

@@ -29,6 +29,7 @@ class Control:
             web.get("/sandbox/users", self.users),
             web.get("/sandbox/users/{customer_id:.+}", self.user),
             web.get("/sandbox/events", self.events),
+            web.get("/sandbox/forgotten", self.forgotten),
             web.get("/sandbox/stats", self.stats),
             web.post("/sandbox/faults", self.add_fault),
             web.delete("/sandbox/faults", self.clear_faults),
@@ -59,6 +60,11 @@ class Control:
         )
         return _listing(request, "events", [event.document() for event in events])
 
+    async def forgotten(self, request: web.Request) -> web.Response:
+        """What was taken and forgotten on demand, in order of arrival; ``limit`` keeps the latest."""
+        forgotten = self._sandbox.store.forgotten
+        return _listing(request, "forgotten", [element.document() for element in forgotten])
+
     async def stats(self, _: web.Request) -> web.Response:
         """Counts since the start or the last reset; ``dropped`` is what MoEngage does silently."""
         sandbox, store = self._sandbox, self._sandbox.store
@@ -70,6 +76,7 @@ class Control:
                 "events": store.events,
                 "duplicate_events": store.duplicate_events,
                 "user_updates": store.user_updates,
+                "forgotten": len(store.forgotten),
                 "lost_answers": sandbox.lost_answers,
                 "refused": {str(status): count for status, count in sorted(sandbox.refused.items())},
                 "dropped": dict(sorted(store.dropped.items())),

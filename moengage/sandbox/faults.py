@@ -1,6 +1,7 @@
 """What goes wrong on demand: read from JSON, kept in a queue, handed out request by request. Pure.
 
-Faults that count down are used up in the order of posting; ``refuse`` and ``random`` stay until cleared.
+Faults that count down are used up in the order of posting; ``refuse``, ``random`` and ``forget`` stay
+until cleared.
 """
 
 from __future__ import annotations
@@ -88,7 +89,23 @@ class RandomFaults:
         return LostAnswer(self.seconds if kind == "timeout" else 0.0, 1, after_taking=taken)
 
 
-Fault = StatusFault | LostAnswer | RefuseFault | RandomFaults
+@dataclass(slots=True)
+class ForgetFault:
+    """Leave a share of the elements out of what is kept, though they were taken. ``seed``: as above."""
+
+    share: float
+    seed: int
+    _random: Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.seed)  # noqa: S311 - no secret depends on it
+
+    def next(self) -> bool:
+        """Whether the next element is forgotten."""
+        return self._random.random() < self.share
+
+
+Fault = StatusFault | LostAnswer | RefuseFault | RandomFaults | ForgetFault
 
 
 class Faults:
@@ -98,6 +115,7 @@ class Faults:
         self._queue: deque[StatusFault | LostAnswer] = deque()
         self._refusals: list[RefuseFault] = []
         self._random: RandomFaults | None = None
+        self._forget: ForgetFault | None = None
 
     def add(self, fault: Fault) -> None:
         """Line a fault up."""
@@ -105,6 +123,8 @@ class Faults:
             self._refusals.append(fault)
         elif isinstance(fault, RandomFaults):
             self._random = fault
+        elif isinstance(fault, ForgetFault):
+            self._forget = fault
         else:
             self._queue.append(fault)
 
@@ -113,6 +133,7 @@ class Faults:
         self._queue.clear()
         self._refusals.clear()
         self._random = None
+        self._forget = None
 
     def next(self) -> StatusFault | LostAnswer | None:
         """The fault of this request, counted down."""
@@ -129,6 +150,11 @@ class Faults:
         if self._refusals and any(fault.hits(e) for e in elements for fault in self._refusals):
             raise SandboxRefusal(400, "AttributeError", "An element is refused on demand")
 
+    def forget(self, count: int) -> frozenset[int]:
+        """Which of so many elements, by their place among them, are forgotten once they are taken."""
+        fault = self._forget
+        return frozenset() if fault is None else frozenset(n for n in range(count) if fault.next())
+
 
 def read_fault(document: Mapping[str, Any]) -> Fault:
     """A fault from its JSON. Raises InvalidPayload naming the field."""
@@ -141,9 +167,11 @@ def read_fault(document: Mapping[str, Any]) -> Fault:
             raise InvalidPayload(name, f"not a field of {kind}; it has {', '.join(fields)}")
     if kind == "refuse":
         return _read_refuse(document)
-    if kind == "random":
+    if kind in ("random", "forget"):
         share = _number(document, "share", None, least=0, most=1)
         seed = _number(document, "seed", 0, whole=True, least=0, most=2**32)
+        if kind == "forget":
+            return ForgetFault(share, int(seed))
         seconds = _number(document, "seconds", 3.0, least=0, most=3_600)
         return RandomFaults(share, int(seed), seconds)
     count = _number(document, "count", 1, whole=True, least=1, most=1_000_000)
@@ -166,6 +194,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "reset": ("count", "after_taking"),
     "refuse": ("customer_id", "action"),
     "random": ("share", "seed", "seconds"),
+    "forget": ("share", "seed"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -77,6 +77,31 @@ class StoredEvent:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """An element that was taken and then forgotten on demand.
+
+    ``sequence`` is its place in order of arrival; ``action`` is "" and ``occurred_at`` None of a user.
+    """
+
+    customer_id: str
+    action: str
+    occurred_at: int | None
+    received_at: int
+    sequence: int
+
+    def document(self) -> dict[str, Any]:
+        """The element as the sandbox shows it."""
+        return {
+            "customer_id": self.customer_id,
+            "kind": "event" if self.action else "user",
+            "action": self.action,
+            "occurred_at": self.occurred_at,
+            "received_at": self.received_at,
+            "sequence": self.sequence,
+        }
+
+
 class Store:
     """Users and events of one workspace. ``keep_events`` bounds the events kept, 0 for all."""
 
@@ -92,14 +117,27 @@ class Store:
         self.duplicate_events = 0
         self.user_updates = 0
         self.dropped: Counter[str] = Counter()
+        self.forgotten: list[Forgotten] = []
 
-    def take(self, elements: Sequence[Taken], dropped: Counter[str], *, now_ms: int) -> None:
-        """Take a whole request in order; ``dropped`` is what reading it dropped."""
+    def take(
+        self,
+        elements: Sequence[Taken],
+        dropped: Counter[str],
+        *,
+        now_ms: int,
+        forgotten: Collection[int] = (),
+    ) -> None:
+        """Take a whole request in order; ``dropped`` is what reading it dropped.
+
+        Elements at the places ``forgotten`` are noted as such and nothing else comes of them.
+        """
         self.dropped += dropped
         self.elements += len(elements)
-        for element in elements:
+        for place, element in enumerate(elements):
             self._sequence += 1
-            if isinstance(element, UserUpdate):
+            if place in forgotten:
+                self._forget(element, now_ms)
+            elif isinstance(element, UserUpdate):
                 self._update(element, now_ms)
             else:
                 self._append(element, now_ms)
@@ -143,6 +181,12 @@ class Store:
         if user is None:
             raise SandboxRefusal(400, "Not Found", "No user has this customer id")
         user.delete_at = now_ms + _DELETION_BUFFER_MS
+
+    def _forget(self, element: Taken, now_ms: int) -> None:
+        action, at = (
+            (element.action, element.occurred_at) if isinstance(element, NewEvent) else ("", None)
+        )
+        self.forgotten.append(Forgotten(element.customer_id, action, at, now_ms, self._sequence))
 
     def _update(self, update: UserUpdate, now_ms: int) -> None:
         self.user_updates += 1

@@ -108,8 +108,11 @@ class _User:
                 return "stale"
             self.element, momentary = steady, False
         if not by_name:
-            if missing and not would_be_news(row, self.element):
-                return "user_unchanged"  # MoEngage was told of it under the id of another event
+            # MoEngage was told of it under the id of another event; of a moment that has no delivery of
+            # its own, an earlier one of the same told it.
+            lasting = steady if momentary and steady is not None else self.element
+            if missing and not would_be_news(row, lasting):
+                return "user_unchanged"
             if digest_of(self.element) == self._shadow.user:
                 return "user_unchanged"
         self._write_down(steady, momentary=momentary)

@@ -140,6 +140,55 @@ async def test_random_faults_take_their_share_and_are_the_same_for_a_seed(
     assert 40 <= sum(status != 200 for status in first) <= 80
 
 
+async def test_a_share_of_what_is_taken_is_forgotten_and_can_be_asked_for(
+    run_sandbox: RunSandbox,
+) -> None:
+    async def forgotten() -> list[dict[str, Any]]:
+        sandbox = await run_sandbox()
+        await sandbox.fault(kind="forget", share=0.05, seed=7)
+        client = sandbox.client()
+        for n in range(0, 400, 20):
+            bodies = [
+                body
+                for m in range(n, n + 20)
+                for body in (user(f"user-{m}"), event(f"user-{m}", f"n{m}"))
+            ]
+            assert (await client.transition(bodies)).verdict is Verdict.ACCEPTED
+        listed = (await sandbox.get("/sandbox/forgotten"))["forgotten"]
+        kept = {e["sequence"] for e in (await sandbox.get("/sandbox/events"))["events"]}
+        lost = {one["sequence"] for one in listed if one["kind"] == "event"}
+        assert kept | lost == set(range(2, 801, 2))  # every second one is an event
+        assert not kept & lost
+        assert {one["sequence"] for one in listed if one["kind"] == "user"} <= set(range(1, 801, 2))
+        stats = await sandbox.get("/sandbox/stats")
+        assert (stats["elements"], stats["forgotten"]) == (800, len(listed))
+        assert stats["events"] + stats["user_updates"] == 800 - len(listed)
+        return [{**one, "received_at": 0} for one in listed]
+
+    first = await forgotten()
+    assert first == await forgotten()
+    assert 20 <= len(first) <= 60
+    event_forgotten = next(one for one in first if one["kind"] == "event")
+    number = event_forgotten["sequence"] // 2 - 1
+    assert event_forgotten == {
+        "customer_id": f"user-{number}", "kind": "event", "action": "ticket_created",
+        "occurred_at": NOW_MS, "received_at": 0, "sequence": 2 * (number + 1),
+    }  # fmt: skip
+
+
+async def test_what_was_forgotten_stays_so_and_nothing_more_is_once_faults_are_cleared(
+    sandbox: Running,
+) -> None:
+    await sandbox.fault(kind="forget", share=1, seed=0)
+    await sandbox.client().transition([user("acme-1"), event("acme-1", "n1")])
+    async with sandbox.http.delete(f"{sandbox.url}/sandbox/faults") as response:
+        assert response.status == 200
+    await sandbox.client().transition([event("acme-1", "n2")])
+    assert (await sandbox.get("/sandbox/forgotten"))["total"] == 2
+    [kept] = (await sandbox.get("/sandbox/events"))["events"]
+    assert kept["attributes"]["intercom_event_id"] == "n2"
+
+
 async def test_a_request_over_the_size_is_told_so(run_sandbox: RunSandbox) -> None:
     client = (await run_sandbox(max_bulk_bytes=400)).client()
     bodies = [user(f"user-{n}", place=n) for n in range(20)]
@@ -164,6 +213,8 @@ async def test_a_request_over_the_size_is_told_so(run_sandbox: RunSandbox) -> No
         ({"kind": "timeout", "seconds": 1, "after_taking": 1}, "after_taking"),
         ({"kind": "reset", "seconds": 1}, "seconds"),
         ({"kind": "random"}, "share"),
+        ({"kind": "forget", "share": 0.5, "seconds": 1}, "seconds"),
+        ({"kind": "forget", "share": "5%"}, "share"),
         ({"kind": "random", "share": 1.5}, "share"),
         ({"kind": "refuse"}, "customer_id"),
         ({"kind": "refuse", "customer_id": "a", "action": "b"}, "customer_id"),

@@ -101,11 +101,12 @@ def rows(bridge: Rehearsal) -> dict[str, ContactRow]:
     """Every contact's row, but for its shadow and the digests of what was sent.
 
     And but for the times at which it is known not to have been a company's member: of these, lists from
-    before it joined tell more.
+    before it joined tell more. And but for the moments, of which a body that came twice within a minute
+    tells a later one where only the second is replayed.
     """
     found = {}
     for key, raw in table_of(bridge, "contacts").items():
-        one = replace(ContactRow.decode(raw), replay=None, sent="", steady="")
+        one = replace(ContactRow.decode(raw), replay=None, sent="", steady="", moments={})
         for tie in one.companies.values():
             tie.ended_at = 0 if tie.member else tie.ended_at
         found[key.decode()] = one
