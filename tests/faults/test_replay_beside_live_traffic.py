@@ -12,13 +12,11 @@ from typing import Any
 import pytest
 from bridge import Bridge, bridge, until
 from live_traffic import LiveTraffic, percentile
-from replays import check_order, command, event_ids, mapping, past, plan, record, replayed, start
+from replays import check_order, command, event_ids, mapping, past, plan, quiet, record, replayed, start
 
 from events.topics import EVENTS as EVENTS_TOPIC
 from events.topics import topic_name
 from moebridge.replay_desk import Ground, NoteReader
-from streams.lag.broker import LagReader
-from streams.lag.look import watched
 from streams.replay.control import Standing, total
 from streams.replay.positions import GroupPositions
 
@@ -74,19 +72,6 @@ class Watcher:
             await positions.close()
 
 
-async def quiet(one: Bridge) -> None:
-    """Wait until nothing is in front of the workers."""
-    group = watched(f"{one.prefix}moebridge", one.prefix)
-    connection = {"bootstrap_servers": one.bootstrap_servers}
-    async with LagReader(connection, group, now_ms=lambda: time.time_ns() // 1_000_000) as reader:
-
-        async def nothing_waits() -> bool:
-            look = await reader.look()
-            return not look.unread and not any(part.waiting for part in look.partitions.values())
-
-        await until(nothing_waits, "nothing waits", 900)
-
-
 async def test_a_replay_beside_live_traffic(kafka_broker: Any, topic_prefix: str, tmp_path: Path) -> None:
     rules = tmp_path / "mapping"
     rules.mkdir()
@@ -95,7 +80,7 @@ async def test_a_replay_beside_live_traffic(kafka_broker: Any, topic_prefix: str
     async with bridge(kafka_broker.bootstrap_servers, topic_prefix, tmp_path) as one:
         await one.start_worker(MOEBRIDGE_MAPPING__PATH=str(rules), MOEBRIDGE_MAPPING__RELOAD_S="0.2")
         await record(one, story)
-        await quiet(one)
+        await quiet(one, 900)
         (rules / "own.yaml").write_text(mapping("second"))
         live = LiveTraffic(one, LIVE_RATE)
         async with live.running():
@@ -124,7 +109,7 @@ async def test_a_replay_beside_live_traffic(kafka_broker: Any, topic_prefix: str
                 assert f"replay {running.id} is done" in await resuming
                 during.append((mark, live.mark()))
             took_s = (time.time_ns() // 1_000_000 - began_ms) / 1000
-        await quiet(one)
+        await quiet(one, 900)
 
         events = await one.events()
         assert live.refused == 0

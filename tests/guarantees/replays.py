@@ -6,13 +6,17 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import payloads
-from bridge import Bridge
+from bridge import Bridge, until
+
+from streams.lag.broker import LagReader
+from streams.lag.look import watched
 
 LABEL = "moebridge_replay"
 
@@ -115,3 +119,16 @@ def check_order(
         firsts = [place[event_id] for event_id in dict.fromkeys(ids)]
         assert firsts == sorted(firsts), f"customer {customer}: {ids}"
     return Counter(event_id for ids in came.values() for event_id in ids)
+
+
+async def quiet(one: Bridge, timeout: float = 60) -> None:
+    """Wait until nothing is in front of the workers: what is at MoEngage now is all there will be."""
+    connection = {"bootstrap_servers": one.bootstrap_servers}
+    group = watched(f"{one.prefix}moebridge", one.prefix)
+    async with LagReader(connection, group, now_ms=lambda: time.time_ns() // 1_000_000) as reader:
+
+        async def nothing_waits() -> bool:
+            look = await reader.look()
+            return not look.unread and not any(part.waiting for part in look.partitions.values())
+
+        await until(nothing_waits, "nothing waits", timeout)
