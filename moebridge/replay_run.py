@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
 
 import click
 
@@ -18,7 +19,7 @@ from moebridge.settings import Settings
 from moebridge.stopping import stop_on_signals
 from moebridge.wiring import connection, lag_reader, max_batch_bytes, rates
 from streams.errors import ReplayNotActive
-from streams.replay.chosen import Choosing
+from streams.replay.chosen import Choosing, Chosen
 from streams.replay.control import Counts
 from streams.replay.pace import Pace, PaceConfig
 from streams.replay.progress import RunProgress
@@ -98,9 +99,38 @@ async def _run(
             else:
                 await run.claim()
             line.start(shown)
-            ended = await run.work(choosing)
+            ended = await run.work(Stoppable(choosing, stop))
     _say(request, ended, progress.counts, choosing.totals.chosen)
     return ended
+
+
+class Stoppable:
+    """What chooses, which may rehearse for long before the first record; not once told to stop."""
+
+    def __init__(self, choosing: Choosing, stop: asyncio.Event) -> None:
+        self.totals = choosing.totals
+        self.fresh = choosing.fresh
+        self._choosing = choosing
+        self._stop = stop
+
+    async def chosen(self, after: Mapping[int, int]) -> AsyncGenerator[Chosen]:
+        """See Choosing. Raises TimeoutError where it is told to stop before the first record."""
+        async with aclosing(self._choosing.chosen(after)) as records:  # type: ignore[type-var]
+            first = asyncio.ensure_future(anext(records, None))
+            stopped = asyncio.ensure_future(self._stop.wait())
+            try:
+                await asyncio.wait({first, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopped.cancel()
+                if not first.done():
+                    first.cancel()
+                    await asyncio.wait({first})
+            if first.cancelled():
+                raise TimeoutError("told to stop before the first record")
+            one = await first
+            while one is not None:
+                yield one
+                one = await anext(records, None)
 
 
 class _Line:

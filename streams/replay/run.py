@@ -151,7 +151,9 @@ class Run:
         except AWAY as error:
             if self._unread_since is None:
                 self._unread_since = self._desk.now()
-            if self._desk.now() - self._unread_since >= PATIENCE_S or self._stopping():
+            if self._stopping():
+                raise _Over from error
+            if self._desk.now() - self._unread_since >= PATIENCE_S:
                 raise self._interrupted(error) from error
             log.warning("the broker is away (%s); trying again", type(error).__name__)
             await self._desk.pause(RETRY_S)
