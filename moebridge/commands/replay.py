@@ -17,6 +17,7 @@ from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_name_option, config_option, configuration
 from moebridge.commands.replay_control import cancel, end, pause, resume, status
 from moebridge.commands.replay_options import KINDS, choice_options, filters, window
+from moebridge.giving_way import give_way
 from moebridge.replay_run import execute, pace_config
 from moebridge.replay_shown import document, show_plan
 from moebridge.settings import ReplaySettings, Settings
@@ -65,6 +66,7 @@ def replay(config_file: Path | None, config_name: str | None, **options: Any) ->
     settings = load(config_file, purpose="topics").settings
     logs.set_up(settings.log.level, settings.log.format, "replay")
     name, _ = configuration(settings, config_name)
+    give_way()
     with paused_idle_fetches():
         asyncio.run(_replay(settings, name, window(options, now), filters(options), options, now))
 

@@ -15,6 +15,7 @@ from events.topics import topic_name
 from moebridge import logs, replay_run
 from moebridge.brokers.idle_fetch import paused_idle_fetches
 from moebridge.commands.options import config_name_option, config_option, configuration
+from moebridge.giving_way import give_way
 from moebridge.replay_desk import BrokerDesk, Ground, NoteReader, answering
 from moebridge.replay_run import ground
 from moebridge.replay_status import document, last_of, standings, status_table
@@ -134,6 +135,7 @@ def resume(config_file: Path | None, config_name: str | None, share: float | Non
     def choose(request: ReplayRequest) -> AbstractAsyncContextManager[Choosing]:
         return choosing(replay_config(settings, name), request, now_ms=now_ms())
 
+    give_way()
     with paused_idle_fetches():
         end(asyncio.run(replay_run.resume(settings, name, choose, share=share)))
 

@@ -23,7 +23,8 @@ from streams.replay.positions import GroupPositions
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(3600)]
 
 EVENTS = int(os.environ.get("MOEBRIDGE_TEST_REPLAY_EVENTS", "50000"))
-CUSTOMERS = 500
+#: Twenty tickets each.
+CUSTOMERS = EVENTS // 20
 #: Live events a second, and seconds of them before the replay.
 LIVE_RATE = int(os.environ.get("MOEBRIDGE_TEST_REPLAY_LIVE_RATE", "200"))
 BEFORE_S = 30.0

@@ -54,6 +54,15 @@ async def make(here: Installation) -> None:
             )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def niceness(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the command sets its priority to, which is the tests' own here."""
+    found: list[int] = []
+    monkeypatch.setattr("os.getpriority", lambda _which, _who: 0)
+    monkeypatch.setattr("os.setpriority", lambda _which, _who, priority: found.append(priority))
+    return found
+
+
 @pytest.fixture(scope="module")
 def here(broker: Any) -> Installation:
     installation = Installation(broker.bootstrap_servers, "replayed.")
@@ -74,8 +83,9 @@ def plan(here: Installation, *arguments: str) -> dict[str, Any]:
     return told
 
 
-def test_it_says_what_would_happen_and_does_nothing(here: Installation) -> None:
+def test_it_says_what_would_happen_and_does_nothing(here: Installation, niceness: list[int]) -> None:
     result = replay(here, *DAY)
+    assert niceness == [10], "live traffic first, on this machine too"
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == (
