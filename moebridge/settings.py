@@ -440,7 +440,7 @@ class ReplaySettings(Section):
         "none.",
     )
     max_ahead: Annotated[int, Ge(1), Le(1_000_000)] = Field(
-        default=500,
+        default=250,
         description="Records in front of the workers, live and replayed, above which a replay waits.",
     )
 

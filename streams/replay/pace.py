@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from moengage.budgets import Budget, Rates
+from moengage.budgets import Rates
 from moengage.limits import BULK_EVENTS_PER_MINUTE, BULK_USERS_PER_MINUTE
 
 #: Seconds for which a look at the lag counts.
 LOOK_COUNTS_S = 3.0
 #: A batch is what may go out in so many seconds, so that no burst of a replay holds up live traffic.
-BATCH_IS_S = 0.25
+BATCH_IS_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class PaceConfig:
 
     rates: Rates
     share: float = 0.33
-    max_ahead: int = 500
+    max_ahead: int = 250
 
     @property
     def users_per_minute(self) -> float:
@@ -53,8 +53,7 @@ class Pace:
 
     def __init__(self, config: PaceConfig) -> None:
         self._config = config
-        self._users = Budget(config.users_per_minute)
-        self._events = Budget(config.events_per_minute)
+        self._next_at = float("-inf")
         self._lag: int | None = None
         self._looked_at = 0.0
         #: When records were published that the last look did not see yet, and how many.
@@ -68,9 +67,11 @@ class Pace:
             self._unseen.popleft()
 
     def published(self, records: int, users: int, events: int, at: float) -> None:
-        """A batch is on its way."""
-        self._users.take(users, at)
-        self._events.take(events, at)
+        """A batch is on its way. The next one waits for as long as this one takes of the budgets.
+
+        What was left unused meanwhile is lost: a replay that had to wait does not catch up in a burst.
+        """
+        self._next_at = at + 60 * self._config.minutes(users, events)
         self._unseen.append((at, records))
 
     def behind(self, now: float) -> int | None:
@@ -89,7 +90,7 @@ class Pace:
 
     def ready_at(self, now: float) -> float:
         """When the budgets let the next batch go: ``now``, or later."""
-        return max(self._users.ready_at(now), self._events.ready_at(now))
+        return max(now, self._next_at)
 
     def full(self, users: int, events: int) -> bool:
         """Whether a batch of so many elements has its size."""
