@@ -16,7 +16,7 @@ from streams.errors import PublishFailed, RecordsUnreadable, ReplayError
 from streams.publishing import Outgoing
 from streams.replay.chosen import Chosen
 from streams.replay.control import Book, Note, Positions, furthest
-from streams.replay.pace import Pace, PaceConfig
+from streams.replay.pace import BATCH_IS_S, Pace, PaceConfig
 from streams.replay.plan import Totals
 from streams.replay.progress import RunProgress
 from streams.replay.run import Job, Run
@@ -24,7 +24,7 @@ from streams.replay.run import Job, Run
 SOURCE = "intercom.events"
 #: What the pace below makes of records of one event each.
 BATCH = 3
-PACE = PaceConfig(Rates(events_per_minute=BATCH * 240), share=1.0, max_ahead=10)
+PACE = PaceConfig(Rates(events_per_minute=round(BATCH * 60 / BATCH_IS_S)), share=1.0, max_ahead=10)
 
 
 def record(partition: int, offset: int, *, silent: bool = False) -> Chosen:
