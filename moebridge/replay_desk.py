@@ -17,10 +17,11 @@ from aiokafka.errors import KafkaError
 from events.keys import partition_for
 from events.topics import REPLAYS, topic_name
 from moebridge.dead_letters.desk import publishing
-from moebridge.dead_letters.reading import TopicReader, stop_consumer
+from moebridge.dead_letters.reading import TopicReader
 from moebridge.dead_letters.selection import Span
 from moebridge.errors import BrokerUnreachable, TopicsUnfit
 from moebridge.topic_admin import admin_client, partition_counts
+from streams.consumer_stop import stop_consumer
 from streams.errors import LagUnreadable
 from streams.lag.broker import LagReader
 from streams.publishing import Outgoing, Publisher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,12 +16,11 @@ from moebridge.dead_letters.selection import Selection, Span
 from moebridge.dead_letters.settlements import Book, read_note
 from moebridge.errors import BrokerUnreachable, TopicsUnfit
 from moebridge.topic_admin import admin_client, partition_counts
+from streams.consumer_stop import stop_consumer
 
 #: Seconds without one record where there must be some, after which the broker counts as gone.
 PATIENCE_S = 30.0
 _POLL_MS = 1000
-#: Seconds until a consumer is told a second time to stop.
-STOP_S = 2.0
 
 
 class TopicReader:
@@ -132,17 +131,6 @@ async def dead_letter_log(connection: Mapping[str, Any], prefix: str) -> AsyncIt
     finally:
         for consumer in consumers:
             await stop_consumer(consumer)
-
-
-async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer, also one whose fetcher lost the word that it is to end (aiokafka 0.14).
-
-    It does where that comes while a new assignment is being taken over; the second word it hears.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(STOP_S):
-            await consumer.stop()
-    await consumer._client.close()
 
 
 def fitting_partitions(counts: Mapping[str, int], letters: str, notes: str) -> int:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.consumer_stop import stop_consumer
 from streams.errors import RecordsUnreadable, WrongReplay
 from streams.ownership import Succession, owner_of
 from streams.replay.merging import Merge
@@ -23,8 +24,6 @@ Spans = Mapping[int, tuple[int, int]]
 #: Seconds without one record where there must be some, after which the broker counts as gone.
 PATIENCE_S = 30.0
 _POLL_MS = 1000
-#: Seconds until a consumer is told a second time to stop.
-_STOP_S = 2.0
 #: Records of a partition that may wait for others' before no more of it are fetched.
 _WAITING = 2_000
 #: Bytes of a partition that are fetched at once; more where a batch of records is larger.
@@ -136,12 +135,7 @@ async def reading(connection: Mapping[str, Any]) -> AsyncIterator[Reader]:
             await consumer.start()
         yield Reader(consumer)
     finally:
-        # Where it stops while an assignment is being taken over, its fetcher loses the first word that
-        # it is to end; the second it hears (aiokafka 0.14).
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_S):
-                await consumer.stop()
-        await consumer._client.close()
+        await stop_consumer(consumer)
 
 
 async def changelog_rows(

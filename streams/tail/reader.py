@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streams.chunks import Place
+from streams.consumer_stop import stop_consumer
 from streams.tail.ordering import Ordering
 
 _POLL_MS = 100
 #: Seconds without a record after which the broker is asked whether it is there, and time for its answer.
 _QUIET_S = 2.0
 _PATIENCE_S = 5.0
-#: Seconds until a consumer is told a second time to stop.
-_STOP_S = 2.0
 
 
 class TailReader:
@@ -145,12 +144,7 @@ async def tail_consumer(connection: Mapping[str, Any]) -> AsyncIterator[AIOKafka
         await consumer.start()
         yield consumer
     finally:
-        # A consumer that is told to stop just when its assignment is taken over may not hear of it
-        # (aiokafka 0.14); the second word it hears.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_S):
-                await consumer.stop()
-        await consumer._client.close()
+        await stop_consumer(consumer)
 
 
 def _by_place(offsets: Mapping[TopicPartition, int]) -> dict[Place, int]:
