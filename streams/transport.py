@@ -78,6 +78,7 @@ class ChunkConsumer(driver.Consumer):
         self._polled_at = 0.0
         self._giving_back = False
         self._group_told = asyncio.Event()
+        self._seeking = asyncio.Lock()  # held while the partitions go back to what is committed
         self._strays = Strays()
         self._lost: dict[Place, int] = {}
         #: Polls so far, and whether partitions are assigned, recovered or not.
@@ -140,7 +141,8 @@ class ChunkConsumer(driver.Consumer):
         pause = self._polled_at + self.linger_s - self.loop.time()
         if pause > 0:
             await asyncio.sleep(pause)
-        epoch = self.ledger.epoch
+        async with self._seeking:  # the positions are about to be read off; a fetch would move them on
+            epoch = self.ledger.epoch
         fetched = await self._thread.getmany(wanted, timeout)
         if not fetched:
             return {}
@@ -372,6 +374,10 @@ class ChunkConsumer(driver.Consumer):
             # work that wait_empty is waiting for; recovery goes back at the rebalance's end.
             return
         self.ledger.epoch += 1
+        async with self._seeking:
+            await self._seek_to_committed()
+
+    async def _seek_to_committed(self) -> None:
         self._noted.clear()
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -161,6 +162,47 @@ async def test_going_back_without_a_commit_begins_at_the_beginning(topic: Topic,
         await one.until(lambda: len(one.seen) == 200)
         await one.consumer.perform_seek()
         await one.until(lambda: set(one.seen.values()) == {2})
+
+
+async def test_nothing_is_fetched_in_the_middle_of_going_back(
+    topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was fetched there would be void, and the position behind it taken for where to begin."""
+    await topic.publish(200)
+
+    def never_done(one: SmallApp) -> Work:
+        async def work(chunk: Chunk) -> None:
+            one.note(chunk)
+
+        return work
+
+    async with small_app(topic, tmp_path, never_done, grace_s=0.1) as one:
+        await one.until(lambda: len(one.seen) == 200)
+        entered, middles = asyncio.Event(), []
+        enter, metadata = Ledger.enter, one.consumer._thread.committed_metadata
+
+        def entering(ledger: Ledger, *arguments: object) -> Chunk | None:
+            entered.set()
+            return enter(ledger, *arguments)
+
+        async def in_the_middle(tps: list[TP]) -> dict[TP, tuple[int, str]]:
+            middles.append(tps)
+            if len(middles) == 1:  # the positions are at the beginning by now
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1.5):  # more than a fetch takes
+                        await entered.wait()
+            return await metadata(tps)
+
+        monkeypatch.setattr(Ledger, "enter", entering)
+        monkeypatch.setattr(one.consumer._thread, "committed_metadata", in_the_middle)
+        await one.consumer.perform_seek()
+
+        def in_hand() -> set[bytes]:
+            chunks = [chunk for chunk in one.chunks if one.consumer.holds(chunk)]
+            return {record.value for chunk in chunks for record in chunk.records}
+
+        await one.until(lambda: len(in_hand()) == 200)
+        assert middles
 
 
 def test_sources_wait_until_the_tables_are_ready() -> None:
