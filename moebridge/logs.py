@@ -6,11 +6,13 @@ import base64
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 from events.codec import encode
+from moebridge.log_repeats import Repeats
 
 Format = Literal["text", "json"]
 
@@ -30,7 +32,7 @@ _Redact = Callable[[str], str]
 def set_up(
     level: str, form: Format, process: str, *, prefix: str = "", secrets: Iterable[str] = ()
 ) -> None:
-    """Write lines of ``level`` and above; of the libraries only warnings and above.
+    """Write lines of ``level`` and above; of the libraries only warnings and above, repeats counted.
 
     ``process`` names this one in JSON lines, ``prefix`` begins each text line. Nothing of ours puts a
     secret into a line; should a library quote one, as it is or in a Basic auth header, ``***`` stands in
@@ -40,6 +42,7 @@ def set_up(
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(process, redact) if form == "json" else TextLines(prefix, redact))
     handler.addFilter(_not_of_a_service)
+    handler.addFilter(Repeats(LIBRARIES, time.monotonic))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

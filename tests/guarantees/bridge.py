@@ -117,12 +117,7 @@ class Bridge:
         [port] = free_ports(1)
         log = self.folder / f"worker-{len(self.workers)}.log"
         settings = {
-            "MOEBRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers,
-            "MOEBRIDGE_KAFKA__TOPIC_PREFIX": self.prefix,
-            "MOEBRIDGE_KAFKA__PARTITIONS": str(PARTITIONS),
-            "MOEBRIDGE_MOENGAGE__WORKSPACE_ID": WORKSPACE,
-            "MOEBRIDGE_MOENGAGE__API_KEY": KEY,
-            "MOEBRIDGE_MOENGAGE__BASE_URL": self.sandbox_url,
+            **self._settings(),
             "MOEBRIDGE_WORKER__DATA_DIR": str(self.folder / data),
             "MOEBRIDGE_WORKER__HTTP_PORT": str(port),
             "MOEBRIDGE_WORKER__SESSION_TIMEOUT_S": "6",
@@ -141,6 +136,26 @@ class Bridge:
         if ready:
             await worker.ready(self.session)
         return worker
+
+    async def command(self, *arguments: str) -> str:
+        """``moebridge …``, which ends with 0; what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "moebridge", *arguments,
+            env={**os.environ, **self._settings()}, cwd=self.folder, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
+        return output.decode()
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "MOEBRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "MOEBRIDGE_KAFKA__TOPIC_PREFIX": self.prefix,
+            "MOEBRIDGE_KAFKA__PARTITIONS": str(PARTITIONS),
+            "MOEBRIDGE_MOENGAGE__WORKSPACE_ID": WORKSPACE,
+            "MOEBRIDGE_MOENGAGE__API_KEY": KEY,
+            "MOEBRIDGE_MOENGAGE__BASE_URL": self.sandbox_url,
+        }
 
     async def post(self, *documents: dict[str, Any], at_once: int = 32) -> None:
         """Post signed webhooks, in order where ``at_once`` is 1; each must be taken."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +17,6 @@ from moebridge.dead_letters.shown import line
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 REFUSED = "user-00001"
-
-
-async def command(one: Bridge, *arguments: str) -> str:
-    """``moebridge dead-letters …``; what it printed."""
-    settings = {
-        "MOEBRIDGE_KAFKA__BOOTSTRAP_SERVERS": one.bootstrap_servers,
-        "MOEBRIDGE_KAFKA__TOPIC_PREFIX": one.prefix,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "moebridge", "dead-letters", *arguments,
-        env={**os.environ, **settings}, cwd=one.folder, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
 
 
 async def letters(one: Bridge) -> list[dict[str, Any]]:
@@ -93,9 +75,11 @@ async def test_refused_mended_redriven(broker: Any, topic_prefix: str, tmp_path:
         assert await one.events(REFUSED) == []
 
         await fault(one, "DELETE")
-        assert "would be redriven" in await command(one, "redrive", "--customer-id", REFUSED)
+        assert "would be redriven" in await one.command(
+            "dead-letters", "redrive", "--customer-id", REFUSED
+        )
         assert await one.events(REFUSED) == []
-        said = await command(one, "redrive", "--customer-id", REFUSED, "--execute")
+        said = await one.command("dead-letters", "redrive", "--customer-id", REFUSED, "--execute")
         assert f"{len(found)} redriven by run " in said
 
         await one.arrived([*moves_of(1), *moves_of(2)])
@@ -108,8 +92,8 @@ async def test_refused_mended_redriven(broker: Any, topic_prefix: str, tmp_path:
         user = await one.attributes(REFUSED)
         assert user is not None
         assert user["seats"] == 3
-        assert "0 open" in await command(one, "list")
-        assert "0 would be redriven" in await command(one, "redrive")
+        assert "0 open" in await one.command("dead-letters", "list")
+        assert "0 would be redriven" in await one.command("dead-letters", "redrive")
 
 
 async def test_what_is_refused_again_is_a_letter_again_and_tells_of_the_first(
@@ -125,7 +109,7 @@ async def test_what_is_refused_again_is_a_letter_again_and_tells_of_the_first(
 
         await until(a_letter, "the event is a dead letter", 60)
         [first] = await letters(one)
-        await command(one, "redrive", "--execute")
+        await one.command("dead-letters", "redrive", "--execute")
 
         async def another() -> bool:
             return [letter["redriven_before"] for letter in await letters(one)] == [1]
@@ -133,8 +117,10 @@ async def test_what_is_refused_again_is_a_letter_again_and_tells_of_the_first(
         await until(another, "it is one again", 60)
         [second] = await letters(one)
         assert second["id"] != first["id"]
-        assert f"once before, last from {first['id']} at " in await command(one, "show", second["id"])
+        assert f"once before, last from {first['id']} at " in await one.command(
+            "dead-letters", "show", second["id"]
+        )
         await fault(one, "DELETE")
-        await command(one, "redrive", "--execute")
+        await one.command("dead-letters", "redrive", "--execute")
         await one.arrived(["notif_1"])
         assert len(await one.events()) == 1

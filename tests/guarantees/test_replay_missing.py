@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import payloads
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from bridge import KEY, PARTITIONS, WORKSPACE, Bridge, bridge, until
+from bridge import PARTITIONS, Bridge, bridge, until
 
 from events.elements import Delivery
 from events.receipts import Receipt
@@ -24,25 +22,6 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 #: Events to deliver; each customer has two, one that makes a user and one that makes an event.
 EVENTS = int(os.environ.get("MOEBRIDGE_TEST_FORGOTTEN_OF", "1000"))
-
-
-async def command(one: Bridge, *arguments: str) -> str:
-    """``moebridge …`` on this bridge; what it printed."""
-    settings = {
-        "MOEBRIDGE_KAFKA__BOOTSTRAP_SERVERS": one.bootstrap_servers,
-        "MOEBRIDGE_KAFKA__TOPIC_PREFIX": one.prefix,
-        "MOEBRIDGE_KAFKA__PARTITIONS": str(PARTITIONS),
-        "MOEBRIDGE_MOENGAGE__WORKSPACE_ID": WORKSPACE,
-        "MOEBRIDGE_MOENGAGE__API_KEY": KEY,
-        "MOEBRIDGE_MOENGAGE__BASE_URL": one.sandbox_url,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "moebridge", *arguments,
-        env={**os.environ, **settings}, cwd=one.folder, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
 
 
 async def records_of(one: Bridge, name: TopicName) -> list[Any]:
@@ -137,21 +116,21 @@ async def test_what_moengage_forgot_comes_again_exactly_and_nothing_else_does(
         assert not any(replayed for _, replayed in before)
 
         # MoEngage has said of each that it took it: nothing is missing.
-        await command(one, *replay)
+        await one.command(*replay)
         assert len(await deliveries(one)) == EVENTS
 
         missing = await forgotten(one)
         assert 0.02 * EVENTS < len(missing) < 0.1 * EVENTS
         (tmp_path / "lost.txt").write_text("".join(f"{lost}\n" for lost in sorted(missing)))
-        await command(one, "receipts", "void", "lost.txt", "--execute")
+        await one.command("receipts", "void", "lost.txt", "--execute")
 
-        await command(one, *replay)
+        await one.command(*replay)
         await settled(one, EVENTS + len(missing))
         again = [(d.delivery_id, r) for d, r in await deliveries(one) if r is not None]
         assert sorted(delivery_id for delivery_id, _ in again) == sorted(missing)
         [replay_id] = {replayed.id for _, replayed in again if replayed}
         tail = ("tail", "--since", "PT1H", "--no-follow", "--stage", "delivered", "--json")
-        shown = await command(one, *tail, "--replay", replay_id, "--show-personal")
+        shown = await one.command(*tail, "--replay", replay_id, "--show-personal")
         seen = [json.loads(line)["delivery_id"] for line in shown.splitlines()]
         assert sorted(seen) == sorted(missing)
 
@@ -170,6 +149,6 @@ async def test_what_moengage_forgot_comes_again_exactly_and_nothing_else_does(
         }
 
         # What was repaired is not missing any more.
-        await command(one, *replay)
+        await one.command(*replay)
         assert len(await deliveries(one)) == EVENTS + len(missing)
         assert (await one.sandbox("stats"))["elements"] == EVENTS + len(missing)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -56,23 +53,10 @@ def story() -> list[dict[str, Any]]:
     return events
 
 
-async def command(one: Bridge, *arguments: str) -> str:
-    """``moebridge replay …``; what it printed."""
-    settings = {
-        "MOEBRIDGE_KAFKA__BOOTSTRAP_SERVERS": one.bootstrap_servers,
-        "MOEBRIDGE_KAFKA__TOPIC_PREFIX": one.prefix,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "moebridge", "replay", *arguments,
-        env={**os.environ, **settings}, cwd=one.folder, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
-
-
 async def planned(one: Bridge, *arguments: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(await command(one, "--json", "--from-offset", "0", *arguments))
+    told: dict[str, Any] = json.loads(
+        await one.command("replay", "--json", "--from-offset", "0", *arguments)
+    )
     return told
 
 
