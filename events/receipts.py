@@ -1,4 +1,4 @@
-"""Receipts: the record of what MoEngage took, one record on moengage.receipts for each of its answers.
+"""Receipts: what became of deliveries, one record on moengage.receipts for each of MoEngage's answers.
 
 A receipt names deliveries by their ids, which begin with the id of their event. What stands later counts
 more: a delivery that was refused and then redriven was taken; one whose receipt was voided counts as
@@ -14,7 +14,10 @@ from typing import Literal, get_args
 from events.codec import decode_object, encode
 from events.errors import InvalidRecord
 
-Outcome = Literal["taken", "refused", "void"]
+Outcome = Literal["taken", "refused", "parked", "void"]
+
+#: Of these the delivery is among the dead letters.
+DEAD_LETTERED: frozenset[Outcome] = frozenset({"refused", "parked"})
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -24,6 +27,8 @@ _EXPECTED = "receipt: expected outcome, at, config, status, request_id and deliv
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """One answer. ``at`` is when it came, in ms since the epoch; ``status`` is the answer's, 0 for none.
+
+    Of what is parked behind a dead letter, and of what a person voids, there is no answer.
 
     ``deliveries`` are delivery ids by the version of the mapping that made them, all of the configuration
     ``config``.

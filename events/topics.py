@@ -108,7 +108,7 @@ CATALOGUE: Mapping[TopicName, TopicSpec] = {
         "the first delivery that is named",
         30 * DAY_MS,
         False,
-        "What MoEngage took and refused, by delivery id, one record for each of its answers.",
+        "What MoEngage took and refused, and what is parked, by delivery id, one record for each answer.",
     ),
     REPLAYS: TopicSpec(
         REPLAYS,

@@ -20,6 +20,7 @@ from streams.replay.request import ReplayRequest
 _LEFT_OUT: Mapping[LeftOut, str] = {
     "delivered": "elements that MoEngage has taken",
     "refused": "elements that MoEngage has refused: moebridge dead-letters",
+    "parked": "elements that wait behind one that MoEngage has refused: moebridge dead-letters",
     "pending": "elements or records that the workers have still in front of them",
     "overtaken": "elements that newer ones of the same customer have overtaken",
     "repeated": "records that are in the topic twice",

@@ -93,6 +93,7 @@ async def _void(settings: Settings, config: str, ids: list[str], *, execute: boo
     say(f"{len(taken):,} {'will be' if execute else 'would be'} voided: MoEngage took them")
     for outcome, told in (
         ("refused", "refused, so among the dead letters: moebridge dead-letters redrive"),
+        ("parked", "parked, so among the dead letters: moebridge dead-letters redrive"),
         ("void", "voided before"),
         (None, "unknown: without a receipt, so not delivered, or longer ago than receipts are kept"),
     ):

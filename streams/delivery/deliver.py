@@ -305,7 +305,8 @@ class Deliver:
     async def _park(self, target: Target, elements: list[Element]) -> None:
         now_ms = self._now_ms()
         letters = [dead_letter(NAME, self._prefix, e.record, PARKED, now_ms) for e in elements]
-        await self._publisher.publish(letters, now_ms)
+        receipts = self._receipts.of(elements, "parked", None, now_ms)
+        await self._publisher.publish([*letters, *receipts], now_ms)
         await self._write(target, [(e, target.parking.put_away(e, refused=False)) for e in elements])
         self._count_settled(elements, "parked")
 

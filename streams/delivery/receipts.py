@@ -1,4 +1,4 @@
-"""The receipts of elements that MoEngage answered for, as they go to moengage.receipts. Pure."""
+"""The receipts of elements that are settled, as they go to moengage.receipts. Pure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ class Receipts:
         self._max_bytes = max_bytes
 
     def of(
-        self, elements: Iterable[Element], outcome: Outcome, answer: Answer, at: int
+        self, elements: Iterable[Element], outcome: Outcome, answer: Answer | None, at: int
     ) -> list[Outgoing]:
-        """The records for what an answer settled. ``at``: when it came, in ms since the epoch."""
+        """The records for what an answer settled, or, without one, for what is parked.
+
+        ``at``: when that was, in ms since the epoch.
+        """
         by_config: dict[str, list[Element]] = {}
         for element in elements:
             by_config.setdefault(self._configurations.named(element.config), []).append(element)
@@ -34,13 +37,14 @@ class Receipts:
         ]
 
     def _records(
-        self, config: str, elements: Sequence[Element], outcome: Outcome, answer: Answer, at: int
+        self, config: str, elements: Sequence[Element], outcome: Outcome, answer: Answer | None, at: int
     ) -> Iterator[Outgoing]:
         by_version: dict[str, list[str]] = {}
         for element in elements:
             by_version.setdefault(element.mapping_version, []).append(element.id)
         deliveries = {version: tuple(ids) for version, ids in by_version.items()}
-        receipt = Receipt(outcome, at, config, answer.status, answer.request_id, deliveries)
+        status, request_id = (answer.status, answer.request_id) if answer else (0, "")
+        receipt = Receipt(outcome, at, config, status, request_id, deliveries)
         record = Outgoing(self._topic, elements[0].id.encode(), receipt.value())
         if len(record.key) + len(record.value or b"") <= self._max_bytes or len(elements) == 1:
             yield record

@@ -10,7 +10,7 @@ from typing import Any
 from events.configurations import Configurations
 from events.elements import Delivery
 from events.errors import InvalidData
-from events.receipts import Outcome
+from events.receipts import DEAD_LETTERED, Outcome
 from events.replays import ID_HEADER, Replayed
 from streams.chunks import Place
 from streams.publishing import Outgoing
@@ -52,8 +52,9 @@ class Deliveries:
         except InvalidData:
             return
         if delivery is not None:
-            # A redriven one stands behind what may be newer; what was refused has set nothing.
-            overtakes = not delivery.redrive_run and self._outcome_of(delivery.delivery_id) != "refused"
+            # A redriven one stands behind what may be newer; what is a dead letter has set nothing.
+            outcome = self._outcome_of(delivery.delivery_id)
+            overtakes = not delivery.redrive_run and outcome not in DEAD_LETTERED
             self._overtaking.take(record.offset, delivery, overtakes=overtakes)
 
     def begin(self) -> Deliveries:

@@ -14,11 +14,22 @@ from streams.publishing import Outgoing
 
 #: Why an element, or a record, is not replayed though it was asked for.
 LeftOut = Literal[
-    "delivered", "refused", "pending", "overtaken", "repeated", "merges_and_deletes", "unreadable"
+    "delivered",
+    "refused",
+    "parked",
+    "pending",
+    "overtaken",
+    "repeated",
+    "merges_and_deletes",
+    "unreadable",
 ]
 
 #: What a receipt settles, where only what is missing is wanted.
-SETTLED: Mapping[Outcome | None, LeftOut] = {"taken": "delivered", "refused": "refused"}
+SETTLED: Mapping[Outcome | None, LeftOut] = {
+    "taken": "delivered",
+    "refused": "refused",
+    "parked": "parked",
+}
 
 
 class Judged(NamedTuple):

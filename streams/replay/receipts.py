@@ -12,9 +12,9 @@ from events.receipts import Outcome, Receipt
 from events.topics import RECEIPTS, topic_name
 from streams.replay.reading import Reader, spans_of
 
-#: Of two words of the same millisecond the later one here counts: what is refused can be redriven and
-#: taken, what was taken can be voided.
-_RANKED: tuple[Outcome, ...] = ("refused", "taken", "void")
+#: Of two words of the same millisecond the later one here counts: what is parked can be redriven and
+#: refused, what is refused redriven and taken, what was taken can be voided.
+_RANKED: tuple[Outcome, ...] = ("parked", "refused", "taken", "void")
 _MS_BITS = 48  # of a time in ms
 
 

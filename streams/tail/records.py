@@ -35,7 +35,12 @@ FOLLOWED: tuple[TopicName, ...] = (EVENTS, CONTACTS, COMPANIES, DELIVERIES, DEAD
 #: What the dead letters call those that were not refused themselves.
 _PARKED = "parked"
 
-_OUTCOMES: Mapping[Outcome, Stage] = {"taken": "delivered", "refused": "refused", "void": "voided"}
+_OUTCOMES: Mapping[Outcome, Stage] = {
+    "taken": "delivered",
+    "refused": "refused",
+    "parked": "parked",
+    "void": "voided",
+}
 
 #: No number of ours has more digits; what has is not worth a conversion.
 _MAX_DIGITS = 18

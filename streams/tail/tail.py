@@ -36,10 +36,10 @@ class _Event:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a delivery was, and whether a dead letter has told of its refusal."""
+    """What a delivery was, and what a dead letter has told of it: refused, parked, or ""."""
 
     mapped: Sighting
-    refused: bool = False
+    lettered: str = ""
 
 
 class Tail:
@@ -80,19 +80,19 @@ class Tail:
         return shown
 
     def _correlated(self, one: Sighting, now_ms: int) -> Sighting | None:
-        """With what is remembered of its delivery; None of a refusal that was told already."""
+        """With what is remembered of its delivery; None of what its dead letter has told already."""
         if not one.delivery_id:
             return one
         if one.stage == "mapped":
             self._deliveries.put(one.delivery_id, _Known(one), now_ms)
             return one
         if one.refused_by:  # a dead letter tells all itself
-            self._deliveries.put(one.delivery_id, _Known(one, refused=True), now_ms)
+            self._deliveries.put(one.delivery_id, _Known(one, lettered=one.stage), now_ms)
             return one
         known = self._deliveries.get(one.delivery_id)
         if known is None:
             return one
-        if known.refused and one.stage == "refused":
+        if known.lettered == one.stage:
             return None
         was = known.mapped
         return replace(

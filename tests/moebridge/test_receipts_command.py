@@ -68,6 +68,7 @@ def test_an_events_receipts_and_what_is_voided_of_them(broker: Any, topic_prefix
             taken(1, "e1/c/0", "e1/c/1", "e10/c/0"),
             taken(2, "e2/c/0", outcome="refused", status=400),
             taken(3, "e1/c/0"),
+            taken(4, "e4/c/0", outcome="parked", status=0),
         )
     )  # fmt: skip
     first = [("e1/c/0", "taken", 200), ("e1/c/1", "taken", 200), ("e1/c/0", "taken", 200)]
@@ -77,10 +78,11 @@ def test_an_events_receipts_and_what_is_voided_of_them(broker: Any, topic_prefix
     assert all(part in shown for part in ("refused", "400", "r2", "v1", "e2/c/0", f"{day}T"))
     assert "no receipt of it" in command("show", "e3").stdout
 
-    listed = "e1/c/0\n\ne2/c/0\ne1/c/0\ne7/c/0\n"
+    listed = "e1/c/0\n\ne2/c/0\ne4/c/0\ne1/c/0\ne7/c/0\n"
     dry = command("void", "-", given=listed).stdout
     assert "1 would be voided" in dry
     assert "1 left as they are: refused" in dry
+    assert "1 left as they are: parked" in dry
     assert "1 left as they are: unknown" in dry
     assert dry.endswith("nothing was done; --execute does it\n")
     assert outcomes("e1") == first

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from records import NOW_MS, Record, delivery
 
 from events.keys import partition_for
-from events.receipts import Outcome, Receipt
+from events.receipts import OUTCOMES, Outcome, Receipt
 from events.topics import DELIVERIES, RECEIPTS
 from moengage.answers import Answer, Verdict
 from moengage.brake import BrakeLimits
@@ -108,8 +108,9 @@ class World:
         self.sent_again: list[Where] = []  # and was sent nevertheless
         self.redriving = False
         self.letters: list[Outgoing] = []
-        self.parked: set[Where] = set()  # put away without asking MoEngage
-        self.answers: Counter[tuple[Outcome, Where]] = Counter()  # that settled an element, as they left
+        self.answers: Counter[tuple[Outcome, Where]] = (
+            Counter()
+        )  # that settled an element, as they left; parked: letters
         self.receipts: Counter[tuple[Outcome, Where]] = Counter()
         self.owed: Counter[Where] = Counter()  # how many receipts commits say there are
         self.unreceipted: list[Where] = []  # what a commit said was done before its receipt was there
@@ -157,7 +158,7 @@ class World:
         self.letters.append(letter)
         told = dict(letter.headers)
         if told["dead_letter.reason"] == PARKED.encode():
-            self.parked.add((int(told["dead_letter.partition"]), int(told["dead_letter.offset"])))
+            self.answers["parked", self.places[told["delivery_id"].decode()]] += 1
 
     def receipt(self, outgoing: Outgoing) -> None:
         """A receipt, of one delivery or more."""
@@ -166,16 +167,16 @@ class World:
             self.receipts.update((receipt.outcome, self.places[one]) for one in ids)
 
     def covers(self, place: Where) -> None:
-        """A commit says that this is done: so MoEngage answered for it, and there is a receipt."""
+        """A commit says that this is done: so it was taken, refused or parked, and there is a receipt."""
         if place in self.covered:
             return
         self.covered.add(place)
         name = dict(self.logs[place[0]][place[1]].headers).get("delivery_id", b"").decode()
-        if not name or place in self.parked:
+        if not name:
             return
         began = self.places[name]
         self.owed[began] += 1
-        if self.receipts["taken", began] + self.receipts["refused", began] < self.owed[began]:
+        if sum(self.receipts[outcome, began] for outcome in OUTCOMES) < self.owed[began]:
             self.unreceipted.append(place)
 
     def turn(self) -> Turn:

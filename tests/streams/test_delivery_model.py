@@ -133,7 +133,7 @@ def check_merges(world: World, merges: set[Where], good: set[Where]) -> None:
 
 
 def check_receipts(world: World) -> None:
-    """What is done has a receipt, and every receipt is of an answer that MoEngage gave."""
+    """What is done has a receipt; every one is of an answer that MoEngage gave, or of what was parked."""
     assert world.unreceipted == [], "done without a receipt"
     assert world.receipts <= world.answers, "a receipt without its answer"
 

@@ -61,14 +61,24 @@ async def test_what_is_refused_has_a_receipt_with_its_dead_letter() -> None:
         ]
 
 
-async def test_without_an_answer_that_settles_it_nothing_has_a_receipt() -> None:
-    async with running(max_elements=1, in_flight=1, after_refusal="park") as bench:
+async def test_what_is_parked_has_a_receipt_with_its_dead_letter() -> None:
+    async with running(max_elements=3, after_refusal="park") as bench:
+        bench.bad = {0}
+        bench.take(*several("a", "a", "a"))
+        await bench.until(lambda: bench.done() == 3)
+        refused, *parked = bench.receipts
+        assert refused.outcome == "refused"
+        assert parked == [
+            Receipt("parked", NOW_MS, "default", 0, "", {"v": ("notif_1/a/0", "notif_2/a/0")})
+        ]
+
+
+async def test_what_is_not_settled_has_no_receipt() -> None:
+    async with running(max_elements=1, in_flight=1) as bench:
         bench.bad = {0}
         bench.answers = [Answer(Verdict.AGAIN, 503), Answer(Verdict.WAIT, 429, wait_s=0)]
-        bench.take(
-            *several("a", "a"), poison(2), delivery("u", kind="merge", then="a2", number=3, offset=3)
-        )
-        await bench.until(lambda: bench.done() == 4)
+        bench.take(*several("a"), poison(1), delivery("u", kind="merge", then="a2", number=2, offset=2))
+        await bench.until(lambda: bench.done() == 3)
         assert [(one.outcome, one.deliveries) for one in bench.receipts] == [
             ("refused", {"v": ("notif_0/a/0",)})
         ]

@@ -106,18 +106,20 @@ def test_what_is_left_out() -> None:
 
 @pytest.mark.parametrize("only_missing", [False, True])
 def test_receipts(only_missing: bool) -> None:
-    records = log(*(event(one) for one in ("taken", "refused", "void", "none", "waits")))
-    receipts = {f"{one}/c-1/0": one for one in ("taken", "refused", "void")}
+    records = log(*(event(one) for one in ("taken", "refused", "parked", "void", "none", "waits")))
+    receipts = {f"{one}/c-1/0": one for one in ("taken", "refused", "parked", "void")}
     found = judged(records, receipts, {"waits", "taken"}, only_missing=only_missing)
-    expected = ["delivered", "refused", True, True, "pending"] if only_missing else [True] * 5
+    missing = ["delivered", "refused", "parked", True, True, "pending"]
+    expected = missing if only_missing else [True] * 6
     assert left(found) == expected
-    assert [one.already for one in found] == [0 if only_missing else 1, 0, 0, 0, 0]
+    assert [one.already for one in found] == [0 if only_missing else 1, 0, 0, 0, 0, 0]
 
 
-def test_what_was_refused_overtakes_nothing() -> None:
+def test_what_is_a_dead_letter_overtakes_nothing() -> None:
     records = log(user("good"), user("bad"))
     assert left(judged(records)) == ["overtaken", True]
     assert left(judged(records, {"bad/c-1/0": "refused"})) == [True, True]
+    assert left(judged(records, {"bad/c-1/0": "parked"})) == [True, True]
 
 
 def test_what_comes_while_it_runs_overtakes_too() -> None:

@@ -125,7 +125,9 @@ def test_letters_of_other_stages_what_is_parked_and_what_was_voided() -> None:
     bad = letter(routed("notif_1"), stage="contacts", reason="header 'v': missing")
     [one] = seen(Filters(contact="c1"), [bad])
     assert (one.stage, one.refused_by, one.contacts, one.customer) == ("refused", "contacts", ("c1",), "")
-    assert told(seen(Filters(), [letter(mapped(ONE), reason="parked")])) == ["parked notif_1"]
+    parked = receipt(ONE.delivery_id, outcome="parked")
+    assert told(seen(Filters(), [letter(mapped(ONE), reason="parked"), parked])) == ["parked notif_1"]
+    assert told(seen(Filters(), [parked])) == ["parked notif_1"]
     assert told(seen(Filters(), [receipt(ONE.delivery_id, outcome="void")])) == ["voided notif_1"]
 
 
