@@ -169,7 +169,8 @@ class ApacheKafka:
                     f"-Dlog4j2.configurationFile={_LOGGING}",
                 ),
                 *("-cp", self._classpath, "kafka.tools.StorageTool", "format"),
-                *("-t", self._cluster_id, "-c", str(node.properties)),
+                # In one word, for an id may begin with a dash.
+                *(f"--cluster-id={self._cluster_id}", "-c", str(node.properties)),
                 *(
                     f"--add-scram=SCRAM-SHA-512=[name={user},password={password}]"
                     for user, password in self._scram_users.items()

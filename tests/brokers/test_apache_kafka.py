@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import uuid
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -37,6 +38,16 @@ async def test_acknowledged_records_survive_the_loss_of_a_broker(tmp_path):
             async with AIOKafkaConsumer("kept", **servers, auto_offset_reset="earliest") as consumer:
                 read = [(await consumer.getone()).value for _ in values]
         assert sorted(read, key=int) == values
+
+
+@pytest.mark.kafka
+async def test_a_cluster_id_may_begin_with_a_dash(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xfb" * 16))
+    async with (
+        ApacheKafka(tmp_path) as kafka,
+        AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers) as producer,
+    ):
+        assert producer.client.cluster.brokers()
 
 
 OWNER = """
