@@ -31,7 +31,7 @@ from streams.replay.positions import GroupPositions
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks at live traffic.
-LAG_LOOK_S = 0.5
+LAG_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +252,11 @@ class BrokerDesk:
             while True:
                 began = time.monotonic()
                 try:
-                    look = await reader.look()
+                    self._lag = (await reader.waiting(), began)
                 except LagUnreadable:
                     self._lag = (None, began)
                 except Exception:
                     # The replay stands still then, and says so; it needs no further word to be safe.
                     log.exception("looking at live traffic failed")
                     self._lag = (None, began)
-                else:
-                    lag = sum(one.waiting for one in look.partitions.values())
-                    self._lag = (None if look.unread else lag, began)
                 await asyncio.sleep(LAG_LOOK_S)

@@ -317,7 +317,8 @@ class WorkerSettings(Section):
     )
     poll_linger_ms: Annotated[int, Ge(0), Le(1_000)] = Field(
         default=10,
-        description="Least time between two polls: what arrives meanwhile is worked on together.",
+        description="Least time between two fetches from one broker, unless there is a backlog: what "
+        "arrives meanwhile is worked on together.",
     )
     session_timeout_s: Annotated[float, Ge(6), Le(300)] = Field(
         default=10.0,
@@ -440,7 +441,7 @@ class ReplaySettings(Section):
         "none.",
     )
     max_ahead: Annotated[int, Ge(1), Le(1_000_000)] = Field(
-        default=250,
+        default=150,
         description="Records in front of the workers, live and replayed, above which a replay waits.",
     )
 

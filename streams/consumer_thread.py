@@ -53,12 +53,15 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         #: Metadata for the next commit, by partition.
         self.notes: Mapping[TP, str] = {}
+        #: Least seconds between two fetches from one broker.
+        self.linger_s = 0.0
 
     async def on_start(self) -> None:
         self._wake = asyncio.Event()
         self._heard_at = lease_clock()
         await super().on_start()
         self._hear_heartbeats()
+        self._space_fetches()
 
     def wake(self) -> None:
         """End the present wait for records, or the next one. From any thread."""
@@ -180,6 +183,28 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         return True
 
     # -- fetching ---------------------------------------------------------------------------------
+
+    def _space_fetches(self) -> None:
+        """Let a broker gather for ``linger_s`` what it hands out.
+
+        A pause before records are taken would do worse: the client fetches as soon as some were taken,
+        and not again until all of that was; what came in during the pause would wait for the next one.
+        """
+        fetcher = self._ensure_consumer()._fetcher
+        fetch = fetcher._proc_fetch_request
+        asked_at: dict[Any, float] = {}
+
+        async def spaced(assignment: Any, node: Any, request: Any) -> Any:
+            pause = asked_at.get(node, 0.0) + self.linger_s - time.monotonic()
+            if pause > 0:
+                try:
+                    await asyncio.sleep(pause)
+                except asyncio.CancelledError:
+                    return False  # as aiokafka's own does: nobody wants the records any more
+            asked_at[node] = time.monotonic()
+            return await fetch(assignment, node, request)
+
+        fetcher._proc_fetch_request = spaced
 
     async def _fetch_records(
         self,

@@ -33,6 +33,10 @@ from streams.strays import Strays
 
 SCHEME = "chunks"
 
+#: Within how many seconds what a stage has done is committed. What comes of doing it again is dropped, by
+#: its own rows or the next stage's; what MoEngage has taken is committed at once.
+COMMIT_WITHIN_S = 0.1
+
 #: How long partitions that are given back, or a stop, wait for a commit, in seconds.
 COMMIT_S = 5.0
 
@@ -55,8 +59,8 @@ class ChunkConsumer(driver.Consumer):
 
     #: Seconds that a rebalance or a stop waits for chunks in work before it takes them back.
     grace_s: float = 10.0
-    #: Least seconds between two polls that bring records of a source. A poll costs the same whatever it
-    #: brings, so what arrives meanwhile is better brought together.
+    #: Least seconds between two fetches from a broker, unless there is a backlog. A fetch and the poll
+    #: that takes it cost the same whatever they bring: what arrives meanwhile is better brought together.
     linger_s: float = 0.0
     _thread: ChunkConsumerThread
     #: Called when partitions are about to be given back (drain), and once the wait is over (drop).
@@ -72,10 +76,12 @@ class ChunkConsumer(driver.Consumer):
         self.ledger = Ledger(room=self.app.conf.broker_max_poll_records or 500)
         self._progressed = asyncio.Event()  # something was marked done
         self._commit_due = asyncio.Event()
+        self._commit_at_once = asyncio.Event()
         self._gap_checked: dict[Place, int] = {}
         self._left_off: dict[Place, str] = {}
         self._noted: set[Place] = set()
         self._polled_at = 0.0
+        self._short_of_room = False  # the last fetch left partitions out
         self._giving_back = False
         self._group_told = asyncio.Event()
         self._seeking = asyncio.Lock()  # held while the partitions go back to what is committed
@@ -130,6 +136,7 @@ class ChunkConsumer(driver.Consumer):
             return await super()._getmany(active_partitions, timeout)
         await self._go_back()
         wanted = self._fetchable(active_partitions)
+        self._short_of_room = len(wanted) < len(active_partitions)
         if not wanted:
             self._progressed.clear()
             try:
@@ -138,7 +145,7 @@ class ChunkConsumer(driver.Consumer):
             except TimeoutError:
                 pass
             return {}
-        pause = self._polled_at + self.linger_s - self.loop.time()
+        pause = self._polled_at + self.linger_s / 2 - self.loop.time()  # other brokers may answer too
         if pause > 0:
             await asyncio.sleep(pause)
         async with self._seeking:  # the positions are about to be read off; a fetch would move them on
@@ -158,7 +165,9 @@ class ChunkConsumer(driver.Consumer):
                 result[tp] = records
             elif (chunk := await self._enter(tp, records)) is not None:
                 result[tp] = [chunk]
-        if sum(map(len, fetched.values())) < self.ledger.room // 2:  # else a backlog: no pause
+        is_backlog = sum(map(len, fetched.values())) >= self.ledger.room // 2
+        self._thread.linger_s = 0.0 if is_backlog else self.linger_s
+        if not is_backlog:
             self._polled_at = self.loop.time()
         return result
 
@@ -277,14 +286,17 @@ class ChunkConsumer(driver.Consumer):
     def advance(self, chunk: Chunk, offset: int) -> None:
         """A stage has everything of the chunk below ``offset`` behind it, confirmed."""
         self.ledger.advance(chunk, offset)
-        self._progressed.set()
-        self._thread.wake()
+        self._moved_on()
         self._commit_due.set()
 
     def note(self, place: Place) -> None:
-        """Something is done ahead of what can be committed; the next commit says so (``on_commit``)."""
+        """Something is done that must not be done again, maybe ahead of what can be committed.
+
+        It is committed at once; the commit says what is done ahead (``on_commit``).
+        """
         self._noted.add(place)
         self._commit_due.set()
+        self._commit_at_once.set()
 
     def left_off(self, place: Place) -> str:
         """The metadata of the commit at which this partition was taken over."""
@@ -297,10 +309,14 @@ class ChunkConsumer(driver.Consumer):
 
     @Service.task
     async def _commit_when_done(self) -> None:
-        """Commit as soon as something is done; what comes due meanwhile shares the next commit."""
+        """Commit what is done, soon or at once; what comes due meanwhile shares the next commit."""
         while not self.should_stop:
             await self._commit_due.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(COMMIT_WITHIN_S):
+                    await self._commit_at_once.wait()
             self._commit_due.clear()
+            self._commit_at_once.clear()
             await self.commit()
 
     async def maybe_wait_for_commit_to_finish(self) -> bool:
@@ -328,9 +344,14 @@ class ChunkConsumer(driver.Consumer):
             self._noted |= noted
         else:
             self.ledger.committed(offsets)
-            self._progressed.set()
-            self._thread.wake()  # there may be room again
+            self._moved_on()
         return confirmed
+
+    def _moved_on(self) -> None:
+        """There may be room again. A fetch that left nothing out need not end for that."""
+        self._progressed.set()
+        if self._short_of_room:
+            self._thread.wake()
 
     # -- giving partitions back -----------------------------------------------------------------
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
@@ -29,6 +29,8 @@ from streams.chunks import Place
 from streams.errors import LagUnreadable
 from streams.lag.look import GroupLook, Owner, PartitionLook, WatchedGroup
 from streams.lag.oldest import OldestRecords, by_topic
+
+T = TypeVar("T")
 
 #: Seconds after which topics, leaders and retention are asked for anew; at once after an error.
 METADATA_S = 60.0
@@ -76,10 +78,20 @@ class LagReader:
 
     async def look(self) -> GroupLook:
         """How things are now. Raises LagUnreadable where tries have failed for some seconds."""
+        return await self._tried(self._look)
+
+    async def waiting(self) -> int | None:
+        """How many records wait, of all partitions; None where not every partition is told of.
+
+        Of a look this is the part that many a second can be had of. Raises LagUnreadable.
+        """
+        return await self._tried(self._waiting)
+
+    async def _tried(self, step: Callable[[], Awaitable[T]]) -> T:
         give_up_at = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return await self._look()
+                return await step()
             except (KafkaError, OSError, TimeoutError) as error:
                 given_up = self._client is None or time.monotonic() > give_up_at
                 # Leaders and coordinator may have moved, and in the end all brokers.
@@ -91,23 +103,11 @@ class LagReader:
 
     async def _look(self) -> GroupLook:
         client = await self._connected()
-        if self._coordinator is None:
-            self._coordinator = await client.coordinator_lookup(0, self.group.group)
         (exists, moving, owners), committed = await asyncio.gather(self._members(), self._committed())
-        begins, ends = await asyncio.gather(self._offsets(_FIRST), self._offsets(_END))
+        looks = await self._partitions(committed, owners)
         at_ms = self._now_ms()
-        looks = {
-            place: PartitionLook(
-                begins[place], ends[place], committed.get(place), None, owners.get(place)
-            )
-            for place in self._leaders
-            if place in begins and place in ends
-        }
         wanted = {place: look.next for place, look in looks.items() if look.waiting}
         oldest = await self._oldest.read(client, self._leaders, wanted)
-        unread = tuple(sorted(self._leaders.keys() - looks.keys()))
-        if unread:
-            self._leaders_at = float("-inf")
         return GroupLook(
             at_ms,
             exists or bool(committed),
@@ -119,8 +119,29 @@ class LagReader:
                 for place, look in looks.items()
             },
             await self._retention_of_topics(),
-            unread,
+            tuple(sorted(self._leaders.keys() - looks.keys())),
         )  # fmt: skip
+
+    async def _waiting(self) -> int | None:
+        await self._connected()
+        looks = await self._partitions(await self._committed(), {})
+        return sum(one.waiting for one in looks.values()) if len(looks) == len(self._leaders) else None
+
+    async def _partitions(
+        self, committed: Mapping[Place, int], owners: Mapping[Place, Owner]
+    ) -> dict[Place, PartitionLook]:
+        """Every partition that is told of. Call it after what was committed was read."""
+        begins, ends = await asyncio.gather(self._offsets(_FIRST), self._offsets(_END))
+        looks = {
+            place: PartitionLook(
+                begins[place], ends[place], committed.get(place), None, owners.get(place)
+            )
+            for place in self._leaders
+            if place in begins and place in ends
+        }
+        if len(looks) < len(self._leaders):
+            self._leaders_at = float("-inf")
+        return looks
 
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:
@@ -144,6 +165,8 @@ class LagReader:
                 for leader in [cluster.leader_for_partition(Place(topic, partition))]
             }
             self._leaders_at = time.monotonic()
+        if self._coordinator is None:
+            self._coordinator = await self._client.coordinator_lookup(0, self.group.group)
         return self._client
 
     async def _forget(self, *, close: bool) -> None:

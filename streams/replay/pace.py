@@ -31,7 +31,7 @@ class PaceConfig:
 
     rates: Rates
     share: float = 0.33
-    max_ahead: int = 250
+    max_ahead: int = 150
 
     @property
     def users_per_minute(self) -> float:

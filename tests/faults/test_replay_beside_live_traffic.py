@@ -25,9 +25,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(3600)]
 EVENTS = int(os.environ.get("MOEBRIDGE_TEST_REPLAY_EVENTS", "50000"))
 #: Twenty tickets each.
 CUSTOMERS = EVENTS // 20
-#: Live events a second, and seconds of them before the replay.
+#: Live events a second, and seconds of them before the replay, and after it.
 LIVE_RATE = int(os.environ.get("MOEBRIDGE_TEST_REPLAY_LIVE_RATE", "200"))
-BEFORE_S = 30.0
+ALONE_S = 30.0
 #: What is promised: the 95th percentile from Intercom to MoEngage, during a replay, against before it.
 AT_MOST = 1.5
 #: Of all that is recorded by then: not the live tickets.
@@ -87,7 +87,7 @@ async def test_a_replay_beside_live_traffic(kafka_broker: Any, topic_prefix: str
         async with live.running():
             await asyncio.sleep(10)
             first = live.mark()
-            await asyncio.sleep(BEFORE_S)
+            await asyncio.sleep(ALONE_S)
             before = (first, live.mark())
 
             began_ms = time.time_ns() // 1_000_000
@@ -110,6 +110,10 @@ async def test_a_replay_beside_live_traffic(kafka_broker: Any, topic_prefix: str
                 assert f"replay {running.id} is done" in await resuming
                 during.append((mark, live.mark()))
             took_s = (time.time_ns() // 1_000_000 - began_ms) / 1000
+            await asyncio.sleep(5)
+            mark = live.mark()
+            await asyncio.sleep(ALONE_S)
+            after = (mark, live.mark())
         await quiet(one, 900)
 
         events = await one.events()
@@ -119,12 +123,14 @@ async def test_a_replay_beside_live_traffic(kafka_broker: Any, topic_prefix: str
         delays = live.delays(events, *before)
         beside = [delay for marks in during for delay in live.delays(events, *marks)]
         p95_before, p95_during = percentile(delays, 0.95), percentile(beside, 0.95)
+        p95_after = percentile(live.delays(events, *after), 0.95)
         print(
             f"\n{EVENTS} recorded, plan {told['totals']['chosen']} records, "
             f"{told['totals']['elements']} elements; delivered {len(counts)} events, "
             f"{sum(counts.values()) - len(counts)} twice, {took_s:.0f} s with the dry run and a SIGKILL; "
             f"live {LIVE_RATE}/s, p50/p95 {percentile(delays, 0.5)}/{p95_before} ms before "
-            f"({len(delays)} events), {percentile(beside, 0.5)}/{p95_during} ms during ({len(beside)})"
+            f"({len(delays)} events), {percentile(beside, 0.5)}/{p95_during} ms during ({len(beside)}), "
+            f"p95 {p95_after} ms after"
         )
         assert set(counts) == event_ids(story)
         assert set(counts.values()) == {1}

@@ -20,11 +20,15 @@ FIRST_CONTACT = 50_000
 
 @dataclass
 class LiveTraffic:
-    """Tickets that move, ``rate`` a second, of ``contacts`` contacts in turn. Times are ms."""
+    """Tickets that move, ``rate`` a second, of ``contacts`` contacts in turn. Times are ms.
+
+    The contacts are so many that their rows stay small. With 500 of them each had a new ticket every few
+    seconds, and what grew with time was their rows, replay or not.
+    """
 
     one: Bridge
     rate: int
-    contacts: int = 500
+    contacts: int = 20_000
     posted: dict[str, int] = field(default_factory=dict)
     refused: int = 0
 

@@ -13,10 +13,14 @@ from faust.types import TP
 from small_app import SmallApp, Topic, Work, small_app
 from small_app import topic as make_topic
 
+from streams import consumer_thread, transport
 from streams.chunks import Chunk, Ledger
+from streams.consumer_thread import ChunkConsumerThread
 from streams.transport import ChunkConsumer
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+
+Cancelled = asyncio.CancelledError
 
 
 @pytest.fixture
@@ -263,6 +267,63 @@ async def test_who_has_no_room_for_records_stays_in_its_group(
             await heard.wait()
         assert (coordinator.member_id, coordinator.generation) == (member, generation)
         assert not thread.cast_out
+
+
+async def test_a_broker_gathers_for_a_while_what_it_hands_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked, paused = 100.0, [], []
+
+    async def fetch(assignment: None, node: int, request: str) -> str:
+        asked.append((node, now))
+        return f"{request} done"
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        paused.append(round(seconds, 3))
+        now += seconds
+
+    fetcher = SimpleNamespace(_proc_fetch_request=fetch)
+    thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_fetcher=fetcher), linger_s=0.01)
+    ChunkConsumerThread._space_fetches(thread)
+    monkeypatch.setattr(consumer_thread, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(
+        consumer_thread, "asyncio", SimpleNamespace(sleep=sleep, CancelledError=Cancelled)
+    )
+
+    assert await fetcher._proc_fetch_request(None, 1, "a") == "a done"  # nothing was asked for: at once
+    now += 0.004
+    await fetcher._proc_fetch_request(None, 2, "b")  # another broker
+    await fetcher._proc_fetch_request(None, 1, "c")
+    now += 0.02
+    await fetcher._proc_fetch_request(None, 1, "d")
+    thread.linger_s = 0.0  # a backlog
+    await fetcher._proc_fetch_request(None, 1, "e")
+    assert paused == [0.006]
+    assert asked == [(1, 100.0), (2, 100.004), (1, 100.01), (1, 100.03), (1, 100.03)]
+
+    async def cancelled(seconds: float) -> None:
+        raise Cancelled
+
+    thread.linger_s = 0.01
+    monkeypatch.setattr(consumer_thread.asyncio, "sleep", cancelled)
+    assert await fetcher._proc_fetch_request(None, 1, "f") is False
+    assert len(asked) == 5
+
+
+async def test_what_a_stage_did_is_committed_soon_and_what_moengage_took_at_once(
+    topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "COMMIT_WITHIN_S", 3600.0)
+    await topic.publish(100)
+    async with small_app(topic, tmp_path) as one:
+        await one.until(lambda: len(one.seen) == 100)
+        places = {chunk.place for chunk in one.chunks}
+        await asyncio.sleep(0.2)  # time for a commit that should not be
+        assert set((await topic.committed()).values()) == {None}
+        one.consumer.note(next(iter(places)))  # a commit takes along all that is done
+        await until_committed(topic)
+        await topic.publish(100)
+        await one.until(lambda: len(one.seen) == 200)
+    assert await committed_everything(topic), "a stop commits"
 
 
 async def test_a_stop_waits_for_the_chunk_in_work(topic: Topic, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ async def test_what_a_look_shows(broker: Any, topic_prefix: str) -> None:
         await commit(consumer, topic, p0=2)
         assert of(await lag.look(), topic).oldest_ms == old - 5000
         assert look.retention_ms == {topic: 3_600_000}
+        assert await lag.waiting() == 8 + 0 + 2 + 0
 
 
 async def test_a_group_that_left_owns_nothing_and_is_still_known(broker: Any, topic_prefix: str) -> None:
