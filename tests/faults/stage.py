@@ -43,11 +43,12 @@ class Play:
         self.workers[slot] = await self.one.start_worker(f"w{slot}", ready=ready, **self.environment)
 
     async def kill_worker(self, slot: int) -> None:
-        """SIGKILL."""
+        """SIGKILL, unless it has ended: a worker does where a broker has not confirmed in time."""
         worker = self.workers[slot]
         assert worker is not None
-        await worker.kill()
-        self.kills += 1
+        if worker.process.returncode is None:
+            await worker.kill()
+            self.kills += 1
 
     async def reached(self, posts: int) -> None:
         """Wait until so many posts were taken."""
