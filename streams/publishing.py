@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from events.keys import partition_for
 from streams.chunks import Place
 from streams.errors import PublishFailed, RecordTooLarge
 
 Headers = Sequence[tuple[str, bytes]]
+
+#: How long a batch may wait for a place in the producer's queue, in seconds; so long may a request take.
+QUEUE_S = 40.0
 
 
 class Outgoing(NamedTuple):
@@ -51,7 +55,13 @@ class BatchPublisher:
     and a replay of old events is not expired at once; their own times are in the headers.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, max_record_bytes: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        max_record_bytes: int = 1_000_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._producer = producer
         self._max_record_bytes = max_record_bytes
         self._partitions: dict[str, int] = {}
@@ -69,8 +79,7 @@ class BatchPublisher:
 
         async def send(place: Place, builder: Any) -> None:
             builder.close()
-            future = await self._producer.send_batch(builder, place.topic, partition=place.partition)
-            sent.append((place, builder.record_count(), future))
+            sent.append((place, builder.record_count(), await self._enqueue(place, builder)))
 
         for record in records:
             partition = record.partition
@@ -100,6 +109,24 @@ class BatchPublisher:
                 raise result
             ends[place] = result.offset + count - 1
         return ends
+
+    async def _enqueue(self, place: Place, builder: Any) -> asyncio.Future[Any]:
+        """Put a batch in the producer's queue, which has one place for each partition.
+
+        Where several wait for it, aiokafka counts the time that they have waited more than once, and
+        gives up after some seconds (``MessageAccumulator.add_batch`` in 0.14); a broker that is killed
+        takes longer to replace. Nothing of the batch is queued then, so it can be put there again.
+        """
+        give_up_at = self._clock() + QUEUE_S
+        while True:
+            try:
+                queued: asyncio.Future[Any] = await self._producer.send_batch(
+                    builder, place.topic, partition=place.partition
+                )
+                return queued
+            except KafkaTimeoutError:
+                if self._clock() >= give_up_at:
+                    raise
 
     async def _count(self, topic: str) -> int:
         count = len(await self._producer.partitions_for(topic))

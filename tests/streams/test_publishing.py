@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from events.keys import partition_for
 from streams.chunks import Place
 from streams.errors import PublishFailed, RecordTooLarge
-from streams.publishing import BatchPublisher, Outgoing
+from streams.publishing import QUEUE_S, BatchPublisher, Outgoing
 
 NOW_MS = 1_780_000_000_123
 PARTITIONS = {"contacts": 4, "companies": 3}
+SHORT_S = 6.0
 
 
 class FakeProducer:
@@ -41,6 +42,8 @@ class FakeProducer:
         self.all_sent = asyncio.Event()  # a batch for every partition of contacts
         self.errors: dict[Place, Exception] = {}
         self.refuses: Exception | None = None
+        self.no_place = 0  # how often there is none for a batch, for SHORT_S each time
+        self.now = 100.0
 
     async def partitions_for(self, topic: str) -> set[int]:
         self.asked.append(topic)
@@ -57,6 +60,10 @@ class FakeProducer:
         assert batch.closed()
         if self.refuses is not None:
             raise self.refuses
+        if self.no_place:
+            self.no_place -= 1
+            self.now += SHORT_S
+            raise KafkaTimeoutError
         place = Place(topic, partition)
         base = len(self.log[place])
         self.batches.append(place)
@@ -85,7 +92,8 @@ def _records(raw: bytes) -> Iterator[Any]:
 
 
 def publisher(producer: FakeProducer) -> BatchPublisher:
-    return BatchPublisher(cast(AIOKafkaProducer, producer), producer.batch_size)
+    made = cast(AIOKafkaProducer, producer)
+    return BatchPublisher(made, producer.batch_size, clock=lambda: producer.now)
 
 
 def outgoing(number: int, *, topic: str = "contacts", size: int = 0) -> Outgoing:
@@ -166,12 +174,26 @@ async def test_one_batch_that_is_not_confirmed_fails_all() -> None:
     assert isinstance(failure.value.__cause__, KafkaTimeoutError)
 
 
-@pytest.mark.parametrize("error", [MessageSizeTooLargeError(), KafkaTimeoutError()])
-async def test_a_batch_that_is_not_even_taken_fails_all(error: Exception) -> None:
+async def test_a_batch_that_is_not_even_taken_fails_all() -> None:
     producer = FakeProducer()
-    producer.refuses = error
+    producer.refuses = MessageSizeTooLargeError()
     with pytest.raises(PublishFailed):
         await publisher(producer).publish([outgoing(1)], NOW_MS)
+
+
+async def test_a_batch_that_finds_no_place_is_put_in_line_again_for_as_long_as_a_request_may_take() -> (
+    None
+):
+    producer = FakeProducer()
+    producer.no_place = int(QUEUE_S / SHORT_S)
+    records = [outgoing(n) for n in range(20)]
+    await publisher(producer).publish(records, NOW_MS)
+    logged = [record.value for log in producer.log.values() for record in log]
+    assert sorted(logged) == sorted(record.value or b"" for record in records)
+    producer.no_place = 100
+    with pytest.raises(PublishFailed, match="KafkaTimeoutError"):
+        await publisher(producer).publish(records, NOW_MS)
+    assert producer.no_place > 100 - QUEUE_S / SHORT_S - 2
 
 
 async def test_a_topic_that_is_not_there_is_a_failure_to_publish() -> None:
