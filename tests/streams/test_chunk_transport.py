@@ -39,6 +39,15 @@ async def until_committed(topic: Topic) -> None:
             await asyncio.sleep(0.05)
 
 
+def never_done(one: SmallApp) -> Work:
+    """Work that is seen, and no more."""
+
+    async def work(chunk: Chunk) -> None:
+        one.note(chunk)
+
+    return work
+
+
 def done_after(go_on: asyncio.Event) -> Callable[[SmallApp], Work]:
     """Work that begins at once and is done when the event is set."""
 
@@ -156,12 +165,6 @@ async def test_nothing_is_lost_when_a_rebalance_comes_before_the_first_commit(
 async def test_going_back_without_a_commit_begins_at_the_beginning(topic: Topic, tmp_path: Path) -> None:
     await topic.publish(200)
 
-    def never_done(one: SmallApp) -> Work:
-        async def work(chunk: Chunk) -> None:
-            one.note(chunk)
-
-        return work
-
     async with small_app(topic, tmp_path, never_done, grace_s=0.1) as one:
         await one.until(lambda: len(one.seen) == 200)
         await one.consumer.perform_seek()
@@ -173,12 +176,6 @@ async def test_nothing_is_fetched_in_the_middle_of_going_back(
 ) -> None:
     """What was fetched there would be void, and the position behind it taken for where to begin."""
     await topic.publish(200)
-
-    def never_done(one: SmallApp) -> Work:
-        async def work(chunk: Chunk) -> None:
-            one.note(chunk)
-
-        return work
 
     async with small_app(topic, tmp_path, never_done, grace_s=0.1) as one:
         await one.until(lambda: len(one.seen) == 200)
@@ -240,12 +237,6 @@ async def test_who_has_no_room_for_records_stays_in_its_group(
     """However long, in poll intervals, what is in hand waits for MoEngage."""
     monkeypatch.setattr("streams.app.MAX_POLL_INTERVAL_S", 2.0)
     await topic.publish(2000)
-
-    def never_done(one: SmallApp) -> Work:
-        async def work(chunk: Chunk) -> None:
-            one.note(chunk)
-
-        return work
 
     async with small_app(topic, tmp_path, never_done, grace_s=0.1) as one:
         await one.until(lambda: len(one.seen) >= 4 * 200)
