@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import payloads
 import pytest
 from bridge import PARTITIONS, Bridge, WorkerProcess, bridge, until
 
+from events.topics import EVENTS
+from streams.lag.broker import LagReader
+from streams.lag.look import watched
 from streams.waiting import BROKER
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -88,6 +92,20 @@ async def test_a_recovery_that_never_ends(kafka_broker, topic_prefix: str, tmp_p
         await one.arrived(ids(events))
 
 
+async def routed_for_good(one: Bridge) -> None:
+    """Wait until what was routed is committed; else the next worker would route some of it again."""
+    group = watched(f"{one.prefix}moebridge", one.prefix)
+    connection = {"bootstrap_servers": one.bootstrap_servers}
+    async with LagReader(connection, group, now_ms=lambda: time.time_ns() // 1_000_000) as reader:
+
+        async def committed() -> bool:
+            look = await reader.look()
+            of_route = [one for place, one in look.partitions.items() if place.topic.endswith(EVENTS)]
+            return bool(of_route) and not any(one.waiting for one in of_route)
+
+        await until(committed, "what was routed is committed")
+
+
 @pytest.mark.parametrize("sabotage", ["lost_chunk", "lost_records"])
 async def test_what_gets_lost_with_nothing_after_it_is_fetched_again(
     kafka_broker, topic_prefix: str, tmp_path: Path, sabotage: str
@@ -98,6 +116,7 @@ async def test_what_gets_lost_with_nothing_after_it_is_fetched_again(
         first = await one.start_worker(failpoints="contacts:before_step:1:hang")
         await one.post(*events)
         await first.counts(one.session, 'moebridge_stage_records_total{stage="route"} 150.0')
+        await routed_for_good(one)
         await first.kill()
         worker = await one.start_worker(sabotage=sabotage)
         await one.arrived(ids(events))
